@@ -1,0 +1,130 @@
+/*
+ * conf.h - patroute.conf, read whole and checked by both programs.
+ *
+ * One key table over libconfuse gives parsing, --check, the defaults, the
+ * example file and the man page's list of keys. Sections: `cluster NAME { }`,
+ * `listen NAME { }`, `prober { }`, `agent { }`.
+ * Every error is one sentence: file, line, key, what was expected.
+ */
+#ifndef CONF_H
+#define CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "limits.h"
+#include "log.h"
+#include "mono.h"
+#include "snapshot.h"
+#include "startup.h"
+
+struct conf_endpoint {
+	bool tls;
+	char host[LIM_ADDR]; /* without brackets */
+	uint16_t port;
+};
+
+/* One member whose HAProxy server has another name than Patroni's. */
+struct conf_map {
+	char member[LIM_NAME], server[LIM_NAME];
+};
+
+struct conf_cluster {
+	char name[LIM_NAME];  /* the title; HAProxy's backends are NAME_… */
+	char scope[LIM_NAME]; /* Patroni's; default: name */
+	char namespace[LIM_NAME]; /* default "/service" (no slash at end) */
+	struct conf_endpoint etcd[LIM_ENDPOINTS];
+	uint8_t etcd_n;
+	struct conf_map map[LIM_MEMBERS];
+	uint8_t map_n;
+	char probe_user[LIM_NAME]; /* empty: REST stands in for SQL */
+	char probe_dbname[LIM_NAME];
+	char probe_passfile[LIM_TEXT]; /* libpq's format, not world-readable */
+	struct dur max_age_dcs, max_age_rest, max_age_sql; /* 3 s, 2 s, 2 s */
+	struct dur fence, silence, silence_close;          /* 30 s, 2 s, 10 s */
+	struct dur follow_grace;                           /* 10 s */
+	uint64_t max_lag_bytes;                            /* 16 MB */
+	enum snap_fallback read_fallback;                  /* primary */
+};
+
+struct conf_listen {
+	char name[LIM_NAME]; /* HAProxy's bind name (so_name) */
+	uint16_t port;
+	uint16_t cluster; /* index into conf.cluster */
+	enum intent_want target;
+	bool startup_options;        /* the startup data may choose */
+	uint64_t max_lag_bytes;      /* UINT64_MAX: the cluster's */
+	enum snap_fallback fallback; /* default: the cluster's read_fallback */
+};
+
+struct conf_prober {
+	char feed_socket[LIM_PATH];           /* /run/patroute/feed.sock */
+	char http_socket[LIM_PATH];           /* /run/patroute/http.sock */
+	char http_address[LIM_ADDR];          /* 127.0.0.1 */
+	uint16_t http_port;                   /* 7100 */
+	char haproxy_socket[LIM_PATH];        /* /run/haproxy/admin.sock */
+	char haproxy_master_socket[LIM_PATH]; /* /run/haproxy-master.sock */
+	enum log_level log_level;
+};
+
+struct conf_agent_listen {
+	bool is_unix;
+	char path[LIM_PATH];
+	char addr[LIM_ADDR]; /* numeric */
+	uint16_t port;
+};
+
+struct conf_agent {
+	struct conf_agent_listen listen[LIM_AGENT_LISTEN];
+	uint8_t listen_n; /* default: unix:/run/patroute/agent.sock */
+	bool plain_tcp_off_loopback; /* false */
+	char desk_socket[LIM_PATH];  /* /run/patroute/desk.sock */
+	struct dur stale_after;      /* 4 s */
+	struct dur hold_timeout;     /* 10 s */
+	struct dur early_hold;       /* 500 ms */
+	uint32_t hold_max;           /* 1000, <= LIM_HELD */
+	uint32_t hold_release_rate;  /* 500/s */
+	enum log_level log_level;
+};
+
+struct conf {
+	char user[LIM_NAME];          /* "patroute": both programs drop to it */
+	char group[LIM_NAME];         /* "haproxy": of the sockets */
+	struct conf_cluster *cluster; /* cluster_n of them, heap */
+	struct conf_listen *listen;   /* listen_n of them, heap */
+	uint16_t cluster_n, listen_n;
+	struct conf_prober prober;
+	struct conf_agent agent;
+};
+
+/* One sentence, NUL-terminated: "FILE:LINE: KEY: …, expected …". */
+struct conf_err {
+	char text[LIM_LOG_LINE];
+};
+
+/*
+ * Reads and checks the whole file, the secrets it names included (they must be
+ * readable by this process and not by the world).
+ * Gives: a conf that the caller ends with conf_free(), or NULL and *err.
+ * Reads files: at start and on SIGHUP only.
+ */
+struct conf *conf_load(const char *path, struct conf_err *err)
+    __attribute__((warn_unused_result));
+void conf_free(struct conf *c);
+
+/* Gives: the listener's index, -1 if there is none of that name or port. */
+int conf_listen_by_name(const struct conf *c, struct slice name);
+int conf_listen_by_port(const struct conf *c, uint16_t port);
+
+/* The listener's own intent, before any startup data. */
+struct intent conf_listen_intent(const struct conf *c, uint16_t listen);
+
+/* HAProxy's name of a member: the map's, else the member's own. */
+const char *conf_server_of(const struct conf_cluster *c, const char *member);
+
+/* The whole key table as a commented example file, and as man page source. */
+void conf_print_example(FILE *out);
+void conf_print_man(FILE *out);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * limits.h - every maximum of patroute, in one place.
+ *
+ * A buffer, table or queue that has no line here has no bound.
+ */
+#ifndef LIMITS_H
+#define LIMITS_H
+
+#define LIM_MEMBERS 32     /* of one cluster */
+#define LIM_CLUSTERS 300   /* of one patroute.conf */
+#define LIM_LISTENERS 900  /* of one patroute.conf */
+#define LIM_ENDPOINTS 9    /* etcd endpoints of one cluster */
+#define LIM_AGENT_LISTEN 8 /* sockets that one agent listens on */
+#define LIM_NAME 64        /* cluster, member, server, listener; with NUL */
+#define LIM_ADDR 64        /* a numeric address or a host name; with NUL */
+#define LIM_PATH 108       /* a unix socket's path; with NUL */
+#define LIM_TEXT 256       /* a value of patroute.conf, a URL; with NUL */
+
+#define LIM_SPOP_FRAME 4096    /* negotiated max-frame-size, no length field */
+#define LIM_SPOP_FRAME_MIN 256 /* SPOE.txt 3.2.4 */
+#define LIM_STARTUP 1024       /* what HAProxy passes of the first bytes */
+#define LIM_HELD 4096          /* connections held by one agent */
+#define LIM_FEED_MSG 8192      /* one feed message */
+#define LIM_FEED_CLIENTS 8     /* agents of one prober */
+#define LIM_HTTP_BODY 262144   /* of etcd's and Patroni's answers */
+#define LIM_HTTP_REQUEST 4096  /* of a request to the prober */
+#define LIM_JSON_DEPTH 32
+#define LIM_LOG_LINE 1024
+#define LIM_LOG_BYTES 128    /* of network bytes in one log value */
+#define LIM_HAP_CMDS 256     /* Runtime API commands of one pass */
+#define LIM_HAP_REPLY 262144 /* one answer of HAProxy's Runtime API */
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * policy.h - the bounds by which evidence is judged; from patroute.conf.
+ */
+#ifndef POLICY_H
+#define POLICY_H
+
+#include <stdint.h>
+
+#include "conf.h"
+#include "mono.h"
+
+/* All durations are positive; the defaults are those of conf.h. */
+struct policy {
+	struct dur max_age_dcs, max_age_rest, max_age_sql;
+	struct dur fence, silence, silence_close, follow_grace;
+	uint64_t max_lag_bytes;
+	enum snap_fallback read_fallback;
+};
+
+struct policy policy_of(const struct conf_cluster *c);
+
+#endif
