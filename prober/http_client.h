@@ -1,0 +1,72 @@
+/*
+ * http_client.h - HTTP requests on the loop: curl multi over libev.
+ *
+ * http and https only, to numeric addresses only, no redirects, no
+ * decompression, bodies of LIM_HTTP_BODY at most. One deadline a request,
+ * counted from its start.
+ */
+#ifndef HTTP_CLIENT_H
+#define HTTP_CLIENT_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "evidence.h"
+#include "mono.h"
+#include "slice.h"
+
+struct http_client;
+struct http_req;
+
+/*
+ * rc: OK = a whole answer, whatever its status. REFUSED, TIMEOUT (deadline,
+ * no route), LOST (ended half-way), TLS, PARSE (not HTTP), LIMIT (too large),
+ * LOCAL (our own exhaustion, or the loop stood still meanwhile).
+ */
+struct http_answer {
+	enum ev_rc rc;
+	long status;       /* 0 unless a status line came */
+	struct slice body; /* valid during the callback; empty if streamed */
+	struct mono asked, at;
+};
+
+struct http_ask {
+	const char *addr; /* numeric, without brackets */
+	const char *name; /* for the Host header and TLS; NULL: addr */
+	uint16_t port;
+	bool tls;
+	bool fresh_connection; /* do not keep it: the peer closes anyway */
+	const char *path;      /* with its leading slash */
+	const char *post;      /* a JSON body; NULL: GET */
+	const char *header;    /* one more header line, or NULL */
+	struct dur deadline;   /* from the start; 0: none (streams only) */
+	/*
+	 * A stream: gets each piece of a 200's body as it comes; false ends
+	 * the request (done says LIMIT). NULL: the body is collected.
+	 */
+	bool (*piece)(void *arg, struct slice bytes);
+	/* Called once, unless cancelled; the request is gone afterwards. */
+	void (*done)(void *arg, const struct http_answer *answer);
+	void *arg;
+};
+
+/* Gives: NULL if memory is out. */
+struct http_client *http_client_new(struct ev_loop *loop)
+    __attribute__((warn_unused_result));
+
+/* Cancels what is under way, without callbacks. c may be NULL. */
+void http_client_free(struct http_client *c);
+
+/*
+ * Needs: ask's strings until it returns; done != NULL.
+ * Gives: the request, or NULL if it could not even be started (local
+ * exhaustion); done is then not called. Never calls back from inside.
+ */
+struct http_req *http_client_ask(struct http_client *c,
+    const struct http_ask *ask) __attribute__((warn_unused_result));
+
+/* Ends a request without a callback and NULLs *req; *req may be NULL. */
+void http_client_cancel(struct http_req **req);
+
+#endif

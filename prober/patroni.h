@@ -1,0 +1,49 @@
+/*
+ * patroni.h - Patroni's REST API: one probe a member.
+ *
+ * At most one request is in flight, each with a hard deadline of one second
+ * from its start; every answer closes its connection.
+ */
+#ifndef PATRONI_H
+#define PATRONI_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http_client.h"
+#include "sink.h"
+
+struct patroni_probe;
+
+enum patroni_ask {
+	PATRONI_ASK_NONE = 0,
+	PATRONI_STATUS, /* GET /patroni: its body, whatever the status */
+	PATRONI_PRIMARY /* GET /primary: 200 or not, and its body */
+};
+
+/* Gives: NULL if memory is out. The sink's items have src EV_REST. */
+struct patroni_probe *patroni_probe_new(
+    struct http_client *http, const struct sink *sink, uint8_t member)
+    __attribute__((warn_unused_result));
+
+/* p may be NULL. What is in flight ends without an item. */
+void patroni_probe_free(struct patroni_probe *p);
+
+/*
+ * Needs: addr numeric (from resolve_get()); "" = none, nothing is asked.
+ * `name` is what TLS verifies, NULL: addr. Another target than before ends
+ * what is in flight, without an item.
+ */
+void patroni_probe_target(struct patroni_probe *p, const char *addr,
+    const char *name, uint16_t port, bool tls);
+
+/*
+ * Gives: false, and nothing happens, if one is in flight or there is no
+ * target. Otherwise one item will come, later, within the deadline.
+ */
+bool patroni_probe_ask(struct patroni_probe *p, enum patroni_ask what);
+
+bool is_patroni_probe_busy(const struct patroni_probe *p);
+
+#endif
