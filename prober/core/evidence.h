@@ -3,6 +3,7 @@
  *
  * One sink for every edge: ev_put(). Pure: time comes in, nothing is asked.
  * Evidence never expires here; verdict and reads compare its age.
+ * No name here may be one of libev's (EV_NONE, ev_init): the edges include both.
  */
 #ifndef EVIDENCE_H
 #define EVIDENCE_H
@@ -15,7 +16,7 @@
 #include "mono.h"
 
 enum ev_src {
-	EV_NONE = 0,
+	EV_SRC_NONE = 0,
 	EV_DCS,
 	EV_REST,
 	EV_SQL
@@ -161,7 +162,7 @@ struct cluster_ev {
 };
 
 /* Needs: ev is the caller's memory. Sets the indices to -1. */
-void ev_init(struct cluster_ev *ev, const char *name, bool dcs_configured,
+void ev_reset(struct cluster_ev *ev, const char *name, bool dcs_configured,
     bool sql_configured);
 
 /*
