@@ -3,7 +3,7 @@
  *
  * One sink for every edge: ev_put(). Pure: time comes in, nothing is asked.
  * Evidence never expires here; verdict and reads compare its age.
- * No name here may be one of libev's (EV_NONE, ev_init): the edges include both.
+ * No name here may be one of libev's (EV_NONE, ev_init): edges include both.
  */
 #ifndef EVIDENCE_H
 #define EVIDENCE_H
