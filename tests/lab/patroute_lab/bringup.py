@@ -1,0 +1,238 @@
+"""Up and down: the order of things, each step such that a lab whose
+maker was killed anywhere is repaired by the next `up`."""
+
+import os
+import shutil
+import subprocess
+
+import psycopg2
+
+from . import config, faults, hosts, netns, procs, programs, settings
+from . import state, status, wire
+from .errors import LabError
+from .machine import LAB_DIR, PATH
+from .waiting import until
+
+DAEMON = ["/usr/bin/python3", "-m", "patroute_lab.daemon"]
+
+
+def up(lab, pairs):
+    """Brings the lab up; the caller holds its lock."""
+    chosen = settings.resolve(pairs)
+    kept = state.read_settings(lab.paths)
+    if kept is not None and pairs and kept != chosen:
+        if lab.complete:
+            raise LabError("the lab is up with other options "
+                           "(`lab status --json` shows them): "
+                           "`lab down` first")
+        lab.say("what is left of a lab with other options goes first")
+        down(lab, keep_lock=True)
+        kept = None
+    lab.adopt(kept or chosen)
+    missing = programs.version_missing(lab.settings)
+    if missing:
+        raise LabError(f"no PostgreSQL {lab.settings['pg_version']}: "
+                       f"{missing} is missing")
+    state.write(lab.paths.settings, state.json.dumps(lab.settings) + "\n")
+    state.write(f"{lab.paths.shared}/inside", lab.name + "\n")
+    _start_daemon(lab)
+    _make_hosts(lab)
+    _start_programs(lab)
+    _wait_healthy(lab)
+    state.write(lab.paths.complete, "")
+    lab.say(f"up: leader {status.collect(lab)['leader']}, "
+            f"VIP {hosts.VIP}")
+
+
+def _make_hosts(lab):
+    fresh = [host for host in lab.hosts.values()
+             if not lab.machine(host).whole]
+    if fresh:
+        lab.say(f"{len(fresh)} hosts: " + " ".join(h.name for h in fresh))
+    netns.make_switch(lab.name)
+    for host in lab.hosts.values():
+        _tmpfs(lab, host)
+        lab.machine(host).up(lab.hosts)
+    for host in lab.hosts.values():
+        box = lab.machine(host)
+        box.wait_ready()
+        if host not in fresh:
+            faults.heal(lab, host)
+            faults.thaw(lab, host, "all")
+
+
+def _tmpfs(lab, host):
+    """The data directory on a tmpfs of that size, mounted outside of the
+    host so that it outlives a kill, as a disk does."""
+    size = lab.settings["pg_tmpfs"]
+    path = lab.paths.host_data(host, "postgresql")
+    if size and host.role == "node" and not netns.mounted(path):
+        os.makedirs(path, exist_ok=True)
+        netns.run(["mount", "-n", "-t", "tmpfs", "-o", f"size={size}", "lab",
+                   path])
+
+
+def _start(lab, role):
+    for host in lab.hosts.values():
+        if host.role == role:
+            started = programs.start(lab, host)
+            if started:
+                lab.say(f"{host.name}: {', '.join(started)} started")
+
+
+def _start_programs(lab):
+    _start(lab, "etcd")
+    _start(lab, "hap")
+    for host in lab.hosts.values():
+        if host.role == "etcd":
+            _wait_programs(lab, host, 40)
+    lab.say("etcd answers")
+    nodes = [host for host in lab.hosts.values() if host.role == "node"]
+    for host in nodes:
+        if programs.start(lab, host):
+            lab.say(f"{host.name}: patroni started")
+        # The first node makes the cluster: the others would only race.
+        if host is nodes[0]:
+            _wait_initialized(lab, host)
+    for host in lab.hosts.values():
+        if host.role == "hap":
+            _wait_programs(lab, host, 20)
+
+
+def _wait_initialized(lab, host):
+    key = f"{config.NAMESPACE}{config.SCOPE}/initialize"
+    etcds = [netns.of_host(lab.name, each) for each in lab.hosts.values()
+             if each.role == "etcd"]
+
+    def there():
+        answers = (wire.etcd_get(each, lab.settings["etcd_api"], key)
+                   for each in etcds)
+        return any(value is not None for _, value in answers)
+    until("cluster initialised", 40, there,
+          lambda: programs.log_end(lab, host))
+
+
+def _wait_programs(lab, host, seconds):
+    for program in programs.table(lab, host):
+        until(f"{program.name} on {host.name}", seconds, program.ready,
+              lambda: programs.log_end(lab, host))
+
+
+def _wait_healthy(lab):
+    said = []
+
+    def healthy():
+        said[:] = status.trouble(status.collect(lab))
+        return not said
+
+    def detail():
+        nodes = [h for h in lab.hosts.values() if h.role == "node"]
+        return "\n".join(said + [programs.log_end(lab, h) for h in nodes])
+    until("a leader, and replicas that stream", 120, healthy, detail)
+    lab.say("members run, replicas stream")
+    for host in lab.hosts.values():
+        if host.role == "hap":
+            _wait_routed(lab, host)
+
+
+def _wait_routed(lab, host):
+    """Until that HAProxy's checks have seen the cluster as it is."""
+    wanted = {5000: False}
+    if lab.settings["members"] > 1:
+        wanted[5001] = True
+    for port, in_recovery in wanted.items():
+        until(f"port {port} on {host.name}", 30,
+              lambda p=port, r=in_recovery: _answers(lab, host, p) is r,
+              lambda: programs.log_end(lab, host))
+
+
+def _answers(lab, host, port):
+    """pg_is_in_recovery() through that port; None without an answer."""
+    try:
+        with lab.inside(hosts.CLIENT):
+            connection = psycopg2.connect(
+                host=host.address, port=port, user=config.SUPERUSER,
+                password=config.PASSWORD, dbname="postgres",
+                connect_timeout=3)
+    except psycopg2.Error:
+        return None
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_is_in_recovery()")
+            return cursor.fetchone()[0]
+    except psycopg2.Error:
+        return None
+    finally:
+        connection.close()
+
+
+def start_host(lab, host):
+    """One host up, with its programs; they need not have joined yet."""
+    _tmpfs(lab, host)
+    box = lab.machine(host)
+    box.up(lab.hosts)
+    box.wait_ready()
+    programs.start(lab, host)
+    _wait_programs(lab, host, 30)
+
+
+def _start_daemon(lab):
+    """The door through which the hosts reach this command."""
+    if procs.by_argv(*DAEMON, lab.name) and os.path.exists(lab.paths.socket):
+        return
+    _stop_daemon(lab)
+    with open(f"{lab.paths.state}/daemon.log", "ab") as log:
+        subprocess.run(
+            ["setsid", "--fork"] + DAEMON + [lab.name],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+            env={"PATH": PATH, "LANG": "C.UTF-8", "PYTHONPATH": LAB_DIR,
+                 "PYTHONDONTWRITEBYTECODE": "1"}, check=True)
+    until("the lab's door for its hosts", 10,
+          lambda: os.path.exists(lab.paths.socket),
+          lambda: state.read(f"{lab.paths.state}/daemon.log"))
+
+
+def _stop_daemon(lab):
+    if not procs.kill_all(lambda: procs.by_argv(*DAEMON, lab.name)):
+        raise LabError("the lab's daemon does not end")
+    if os.path.exists(lab.paths.socket):
+        os.unlink(lab.paths.socket)
+
+
+def down(lab, keep_lock=False):
+    """Removes all of the lab; the caller holds its lock."""
+    found = netns.listed(lab.name)
+    _stop_daemon(lab)
+    inodes = {netns.inode(each) for each in found} - {None}
+    _kill_within(inodes)
+    netns.drop(found)
+    # Again: what a killed `up` left on its way into a host is there now,
+    # and without the names nothing can follow.
+    _kill_within(inodes)
+    if found:
+        lab.say(f"{len(found)} namespaces ended")
+    _unmount_below(lab.paths.data)
+    for path in (lab.paths.state, lab.paths.data):
+        if os.path.isdir(path):
+            shutil.rmtree(path)
+    if not keep_lock:
+        os.unlink(lab.paths.lock)
+        lab.say("down" if found else "there was no lab")
+
+
+def _kill_within(inodes):
+    inodes = inodes - {os.stat("/proc/self/ns/net").st_ino}
+
+    def find():
+        return procs.in_namespace("net", inodes)
+    if not procs.kill_all(find):
+        raise LabError("processes of the lab do not end: "
+                       + " ".join(f"{p.pid} {p.comm}" for p in find()))
+
+
+def _unmount_below(path):
+    mounts = [line.split()[4]
+              for line in state.read("/proc/self/mountinfo").splitlines()]
+    for mount in reversed(mounts):
+        if mount.startswith(path + "/"):
+            netns.run(["umount", "-n", mount])

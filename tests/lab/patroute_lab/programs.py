@@ -1,0 +1,121 @@
+"""What runs on which host: the table of programs.
+
+A new program (one of ours on each hap host, Corosync) is one more line
+here; everything else starts, freezes, shows and stops it by this table.
+"""
+
+import os
+import shutil
+
+from . import config, wire
+from .machine import LAB_DIR
+from .state import read, write
+
+TOP = os.path.dirname(os.path.dirname(LAB_DIR))
+
+
+class Program:
+    """A program of a host: how to run it and when it serves."""
+
+    def __init__(self, name, user, argv, env=None, prepare=None,
+                 ready=None):
+        self.name = name
+        self.user = user
+        self.argv = argv
+        self.env = env or {}
+        self.prepare = prepare or (lambda: None)    # writes its files
+        self.ready = ready or (lambda: True)
+
+
+def table(lab, host):
+    """The programs of a host, in the order in which they start."""
+    if host.role == "etcd":
+        return [_etcd(lab, host)]
+    if host.role == "node":
+        return [_patroni(lab, host)]
+    if host.role == "hap":
+        return [_haproxy(lab, host)]
+    return []
+
+
+def names(lab, host):
+    """What can be frozen or asked for its log on a host."""
+    found = [program.name for program in table(lab, host)]
+    return found + ["postgres"] if host.role == "node" else found
+
+
+def _etcd(lab, host):
+    argv = config.etcd_argv(lab.hosts, host)
+    if lab.settings["etcd_api"] == "2":
+        argv.append("--enable-v2=true")
+    machine = lab.machine(host)
+    return Program("etcd", "etcd", argv,
+                   ready=lambda: wire.etcd_healthy(machine.namespace))
+
+
+def _patroni(lab, host):
+    machine = lab.machine(host)
+
+    def prepare():
+        folder = lab.paths.host(host, "etc/patroni")
+        path = os.path.join(folder, "config.yml")
+        write(path, config.patroni(lab.settings, lab.hosts, host), 0o640)
+        shutil.chown(path, "root", "postgres")
+        write(os.path.join(folder, "post_bootstrap"),
+              config.post_bootstrap())
+
+    def ready():
+        answer = wire.get_json(machine.namespace, 8008, "/patroni")
+        return answer is not None
+    env = {"HOME": "/var/lib/postgresql",
+           "PATH": config.pg_bin(lab.settings) + ":/usr/bin:/bin"}
+    return Program("patroni", "postgres",
+                   ["patroni", "/etc/patroni/config.yml"], env,
+                   prepare, ready)
+
+
+def _haproxy(lab, host):
+    path, text = config.classic_cfg(TOP, lab.hosts)
+
+    def prepare():
+        if text is not None:
+            write(lab.paths.host(host, "classic.cfg"), text)
+    # As in the field: master and worker, root at first, haproxy then.
+    argv = ["haproxy", "-W", "-S",
+            "/run/haproxy/master.sock,mode,660,group,haproxy", "-f", path]
+    machine = lab.machine(host)
+
+    def ready():
+        inner = f"/proc/{machine.init}/root/run/haproxy/admin.sock"
+        return os.path.exists(inner)
+    return Program("haproxy", "root", argv,
+                   config.haproxy_env(lab.settings), prepare, ready)
+
+
+def start(lab, host):
+    """Starts those of a host's programs that do not run; their names."""
+    machine = lab.machine(host)
+    started = []
+    for program in table(lab, host):
+        if machine.program(program.name):
+            continue
+        program.prepare()
+        machine.spawn(program.name, program.user, program.argv,
+                      program.env)
+        started.append(program.name)
+    return started
+
+
+def version_missing(settings):
+    """Where PostgreSQL of the chosen version should be but is not."""
+    path = config.pg_bin(settings)
+    return "" if os.path.exists(f"{path}/postgres") else path
+
+
+def log_end(lab, host):
+    """The ends of all logs of a host, for a message."""
+    machine = lab.machine(host)
+    parts = [f"--- {machine.log_file(name)}\n{machine.log_end(name, 12)}"
+             for name in names(lab, host)
+             if read(machine.log_file(name))]
+    return "\n".join(parts)

@@ -1,0 +1,98 @@
+"""The options of `lab up --set KEY=VALUE`: one table."""
+
+import re
+
+from .errors import LabError
+from .hosts import MEMBERS_MAX
+
+
+def _number(low, high):
+    def parse(text):
+        if not re.fullmatch(r"[0-9]{1,12}", text) \
+                or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(text)
+    return parse
+
+
+def _choice(*words):
+    def parse(text):
+        if text not in words:
+            raise ValueError(" or ".join(words))
+        return text
+    return parse
+
+
+def _size(text):
+    if text and not re.fullmatch(r"[1-9][0-9]*[kmgKMG]?", text):
+        raise ValueError("a size such as 512m, or nothing")
+    return text
+
+
+# key: (default, parser, help). The defaults of Patroni's timings are
+# Patroni's own: what the classic way is measured with.
+TABLE = {
+    "members": ("3", _number(1, MEMBERS_MAX), "PostgreSQL hosts"),
+    "etcd_api": ("3", _choice("2", "3"), "etcd's API that Patroni speaks"),
+    "pg_version": ("15", _number(10, 99), "PostgreSQL's major version"),
+    "pg_tmpfs": ("", _size,
+                 "size of a tmpfs for each data directory; none = disk"),
+    "checks": ("stock", _choice("stock", "tuned"),
+               "check timings of the classic configuration"),
+    "ttl": ("30", _number(20, 3600), "Patroni: seconds of the leader key"),
+    "loop_wait": ("10", _number(1, 3600), "Patroni: seconds between loops"),
+    "retry_timeout": ("10", _number(3, 3600), "Patroni: seconds to retry"),
+    "maximum_lag_on_failover": ("1048576", _number(0, 10**12),
+                                "Patroni: bytes"),
+    "synchronous_mode": ("off", _choice("off", "on"), "Patroni"),
+    "failsafe_mode": ("off", _choice("off", "on"), "Patroni"),
+}
+
+
+def resolve(pairs):
+    """All settings, from a list of KEY=VALUE, as {key: value}.
+
+    pg.NAME=VALUE sets a parameter of PostgreSQL and is kept as text.
+    """
+    chosen = {key: parse(default)
+              for key, (default, parse, _) in TABLE.items()}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise LabError(f'--set "{pair}": expected KEY=VALUE')
+        if re.fullmatch(r"pg\.[a-z_][a-z0-9_.]*", key):
+            chosen[key] = text
+            continue
+        if key not in TABLE:
+            raise LabError(f'--set: no option "{key}", expected one of: '
+                           + " ".join(TABLE) + " pg.PARAMETER")
+        try:
+            chosen[key] = TABLE[key][1](text)
+        except ValueError as expected:
+            raise LabError(f'--set {key}="{text}": expected {expected}') \
+                from None
+    _check(chosen)
+    return chosen
+
+
+def _check(chosen):
+    # Patroni's own rule; it would silently change the values otherwise.
+    if chosen["loop_wait"] + 2 * chosen["retry_timeout"] > chosen["ttl"]:
+        raise LabError(
+            f"--set: loop_wait {chosen['loop_wait']} + 2 * retry_timeout "
+            f"{chosen['retry_timeout']} must not exceed ttl "
+            f"{chosen['ttl']}")
+
+
+def parameters(chosen):
+    """PostgreSQL's own parameters among the settings."""
+    return {key[3:]: value for key, value in chosen.items()
+            if key.startswith("pg.")}
+
+
+def usage():
+    """The table as text for --help."""
+    lines = [f"  {key + '=' + default:32}{text}"
+             for key, (default, _, text) in TABLE.items()]
+    lines.append(f"  {'pg.PARAMETER=VALUE':32}PostgreSQL's parameters")
+    return "\n".join(lines)

@@ -1,0 +1,64 @@
+"""HTTP to the lab's hosts, from within their own namespaces: an answer
+is there even while a host is cut off from all others."""
+
+import base64
+import http.client
+import json
+import urllib.parse
+
+from . import netns
+from .errors import LabError
+
+
+def request(namespace, port, path, body=None, timeout=2.0,
+            address="127.0.0.1"):
+    """(status, text) of a GET, or of a POST if there is a body.
+
+    OSError and http.client.HTTPException as the standard library has it.
+    """
+    connection = http.client.HTTPConnection(address, port, timeout=timeout)
+    with netns.inside(namespace):
+        connection.connect()
+    try:
+        if body is None:
+            connection.request("GET", path)
+        else:
+            connection.request("POST", path, json.dumps(body),
+                               {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode("utf-8", "replace")
+    finally:
+        connection.close()
+
+
+def get_json(namespace, port, path, body=None, timeout=2.0):
+    """The JSON of an answer, whatever its status; None without one."""
+    try:
+        return json.loads(request(namespace, port, path, body, timeout)[1])
+    except (OSError, http.client.HTTPException, ValueError, LabError):
+        return None
+
+
+def etcd_healthy(namespace):
+    """Whether that etcd is part of a quorum."""
+    answer = get_json(namespace, 2379, "/health", timeout=1.0)
+    return answer is not None and answer.get("health") == "true"
+
+
+def etcd_get(namespace, api, key):
+    """(True, value or None) by a linearizable read, (False, None) if that
+    etcd gave no answer: it is down, or without quorum."""
+    if api == "2":
+        path = f"/v2/keys{urllib.parse.quote(key)}?quorum=true"
+        answer = get_json(namespace, 2379, path, timeout=1.5)
+        if answer is None or answer.get("errorCode", 100) != 100:
+            return False, None
+        return True, answer.get("node", {}).get("value")
+    body = {"key": base64.b64encode(key.encode()).decode()}
+    answer = get_json(namespace, 2379, "/v3/kv/range", body, 1.5)
+    if answer is None or "header" not in answer:
+        return False, None
+    pairs = answer.get("kvs")
+    if not pairs:
+        return True, None
+    return True, base64.b64decode(pairs[0].get("value", "")).decode()
