@@ -80,7 +80,10 @@ def patroni(settings, hosts, host):
     """patroni.yml of a member, as JSON: YAML is a superset of it."""
     etcds = [f"{each.address}:2379" for each in hosts.values()
              if each.role == "etcd"]
+    # Patroni asks its own standby for the timeline by a replication
+    # connection: without 127.0.0.1 here its REST API says null.
     hba = ["local all all trust",
+           f"host replication {REPLICATOR} 127.0.0.1/32 md5",
            "host all all 127.0.0.1/32 md5",
            f"host replication {REPLICATOR} {NETWORK} md5",
            f"host all all {NETWORK} md5"]
