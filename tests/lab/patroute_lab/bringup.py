@@ -1,6 +1,7 @@
 """Up and down: the order of things, each step such that a lab whose
 maker was killed anywhere is repaired by the next `up`."""
 
+import glob
 import os
 import shutil
 import subprocess
@@ -19,6 +20,9 @@ DAEMON = ["/usr/bin/python3", "-m", "patroute_lab.daemon"]
 def up(lab, pairs):
     """Brings the lab up; the caller holds its lock."""
     chosen = settings.resolve(pairs)
+    if os.path.exists(lab.paths.going):
+        lab.say("a `down` was ended half-way: it goes on first")
+        down(lab, keep_lock=True)
     kept = state.read_settings(lab.paths)
     if kept is not None and pairs and kept != chosen:
         if lab.complete:
@@ -202,6 +206,8 @@ def _stop_daemon(lab):
 def down(lab, keep_lock=False):
     """Removes all of the lab; the caller holds its lock."""
     found = netns.listed(lab.name)
+    if os.path.isdir(lab.paths.state):
+        state.write(lab.paths.going, "")
     _stop_daemon(lab)
     inodes = {netns.inode(each) for each in found} - {None}
     _kill_within(inodes)
@@ -212,12 +218,24 @@ def down(lab, keep_lock=False):
     if found:
         lab.say(f"{len(found)} namespaces ended")
     _unmount_below(lab.paths.data)
-    for path in (lab.paths.state, lab.paths.data):
-        if os.path.isdir(path):
-            shutil.rmtree(path)
+    # What says that it is going goes last: half a data directory must
+    # never look like a lab to repair.
+    for path in [lab.paths.data] + sorted(
+            glob.glob(f"{lab.paths.state}/*"),
+            key=lambda path: path == lab.paths.going):
+        _remove(path)
+    if os.path.isdir(lab.paths.state):
+        os.rmdir(lab.paths.state)
     if not keep_lock:
         os.unlink(lab.paths.lock)
         lab.say("down" if found else "there was no lab")
+
+
+def _remove(path):
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    elif os.path.exists(path):
+        os.unlink(path)
 
 
 def _kill_within(inodes):

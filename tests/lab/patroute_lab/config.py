@@ -132,7 +132,8 @@ def post_bootstrap():
 def haproxy_env(settings):
     """What classic.cfg reads from the environment."""
     return {"CLASSIC_CHECKS": settings["checks"],
-            "CLASSIC_STATS_PASSWORD": PASSWORD}
+            "CLASSIC_STATS_PASSWORD": PASSWORD,
+            "CLASSIC_LOG": "stdout"}    # lab logs HOST haproxy
 
 
 def classic_cfg(top, hosts):

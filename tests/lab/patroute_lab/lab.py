@@ -1,5 +1,6 @@
 """The lab as an object: what the verbs and the tests call."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -55,9 +56,16 @@ class Lab:
         """The Host of that name."""
         return hosts.find(self.hosts, name)
 
+    @contextlib.contextmanager
     def locked(self):
         """Holds the lab against other commands that change it."""
-        return state.locked(self.paths, Deadline(state.LOCK_WAIT), self.say)
+        with state.locked(self.paths, Deadline(state.LOCK_WAIT), self.say):
+            # Programs of other users read what is written here.
+            mask = os.umask(0o022)
+            try:
+                yield
+            finally:
+                os.umask(mask)
 
     # --- up and down ---------------------------------------------------
 

@@ -71,17 +71,23 @@ def resolve(pairs):
         except ValueError as expected:
             raise LabError(f'--set {key}="{text}": expected {expected}') \
                 from None
-    _check(chosen)
+    _fit(chosen, {pair.partition("=")[0] for pair in pairs})
     return chosen
 
 
-def _check(chosen):
-    # Patroni's own rule; it would silently change the values otherwise.
-    if chosen["loop_wait"] + 2 * chosen["retry_timeout"] > chosen["ttl"]:
+def _fit(chosen, given):
+    """Patroni's own rule for its timings; those not given follow ttl, so
+    that `--set ttl=20` is enough for a quick failover."""
+    ttl = chosen["ttl"]
+    if "loop_wait" not in given:
+        chosen["loop_wait"] = min(chosen["loop_wait"], ttl // 3)
+    if "retry_timeout" not in given:
+        left = max(3, (ttl - chosen["loop_wait"]) // 2)
+        chosen["retry_timeout"] = min(chosen["retry_timeout"], left)
+    if chosen["loop_wait"] + 2 * chosen["retry_timeout"] > ttl:
         raise LabError(
             f"--set: loop_wait {chosen['loop_wait']} + 2 * retry_timeout "
-            f"{chosen['retry_timeout']} must not exceed ttl "
-            f"{chosen['ttl']}")
+            f"{chosen['retry_timeout']} must not exceed ttl {ttl}")
 
 
 def parameters(chosen):

@@ -26,6 +26,7 @@ class Paths:
         self.lock = f"/run/patroute-{name}.lock"
         self.settings = f"{self.state}/settings.json"
         self.complete = f"{self.state}/complete"
+        self.going = f"{self.state}/going"      # a `down` began
         self.shared = f"{self.state}/shared"    # seen by hosts at INSIDE
         self.socket = f"{self.shared}/socket"
 
