@@ -1,0 +1,214 @@
+"""Each measure on a made history that is good and on one that is not."""
+
+import measures
+from history import MS, S
+from made import Made, switchover
+
+
+def test_steady_times():
+    h = switchover().history()
+    assert measures.event_at(h) == 3000 * MS
+    assert measures.old_leader(h) == "a"
+    assert measures.writable(h) == (4500 * MS, "b")
+    assert measures.key_lost(h) == 4300 * MS
+    assert measures.key_named(h) == (4400 * MS, "b")
+    assert measures.invalid(h) == []
+
+
+def test_writable_is_not_the_old_leader_that_was_frozen_and_came_back():
+    made = Made()
+    made.event(1000)
+    made.says(2000, "a", "silent")
+    made.says(3000, "a", "primary")
+    made.says(9000, "b", "primary")
+    assert measures.writable(made.history()) == (9000 * MS, "b")
+
+
+def test_writable_is_the_old_leader_if_nobody_else_comes():
+    made = Made()
+    made.event(1000)
+    made.says(2000, "a", "refused")
+    made.says(3000, "a", "primary")
+    assert measures.writable(made.history()) == (3000 * MS, "a")
+
+
+def test_writable_may_never_come():
+    made = Made()
+    made.event(1000)
+    h = made.history()
+    assert measures.writable(h) is None
+    assert measures.key_lost(h) is None
+    assert measures.key_named(h) is None
+
+
+def test_first_right_write():
+    h = switchover().history()
+    assert measures.first_right_write(h, "w") == 4504 * MS
+
+
+def test_first_right_write_skips_the_misrouted():
+    made = Made()
+    made.event(1000)
+    made.key(1100, "b")
+    made.says(1200, "b", "primary")
+    made.tried(1300, "w", "a", rec=True)
+    made.tried(1400, "w", "b", rec=True)
+    made.tried(1500, "w", "b", took=700)
+    made.tried(1600, "w", "b")
+    assert measures.first_right_write(made.history(), "w") == 1604 * MS
+
+
+def test_first_right_write_may_never_come():
+    made = Made()
+    made.event(1000)
+    made.says(1200, "b", "primary")
+    made.tried(1300, "w", "a", rec=True)
+    assert measures.first_right_write(made.history(), "w") is None
+
+
+def test_misrouted_writes():
+    made = switchover()
+    assert measures.misrouted(made.history(), "w")["n"] == 0
+    made.tried(5000, "w", "c", rec=True)
+    made.tried(5500, "w", "c", rec=True)
+    assert measures.misrouted(made.history(), "w") == {"n": 2,
+                                                       "span": 500 * MS}
+
+
+def test_a_read_only_leader_is_no_misrouting():
+    made = Made()
+    made.tried(10, "w", "a", rc="sql", state="25006")
+    h = made.history()
+    assert measures.misrouted(h, "w")["n"] == 0
+    assert measures.failed(h, "w")["n"] == 1
+
+
+def test_misrouted_reads():
+    made = switchover()
+    assert measures.misrouted(made.history(), "r")["n"] == 0
+    made.tried(6000, "r", "b", rec=False)
+    assert measures.misrouted(made.history(), "r")["n"] == 1
+
+
+def test_a_read_on_the_primary_is_right_if_nobody_else_runs():
+    made = Made()
+    made.says(100, "b", "refused")
+    made.says(100, "c", "silent")
+    made.tried(200, "r", "a", rec=False)
+    assert measures.misrouted(made.history(), "r")["n"] == 0
+
+
+def test_any_is_never_misrouted():
+    made = Made()
+    made.tried(10, "x", "a", rec=False)
+    made.tried(20, "x", "b", rec=True)
+    assert measures.misrouted(made.history(), "x")["n"] == 0
+
+
+def test_failed():
+    made = Made()
+    made.tried(10, "w", rc="refused")
+    made.tried(30, "w", rc="fatal", state="57P03")
+    made.tried(50, "w", rc="unfinished")
+    made.tried(60, "w", "b", rec=True)
+    made.tried(70, "w", "a")
+    got = measures.failed(made.history(), "w")
+    assert got == {"n": 2, "span": 20 * MS,
+                   "kinds": {"refused": 1, "fatal 57P03": 1}}
+
+
+def test_longest_wait_counts_from_when_it_was_due():
+    made = Made()
+    made.tried(10, "w", "a", took=300, late=200)
+    made.tried(20, "w", "a", took=30)
+    made.tried(30, "w", rc="timeout", took=9000)
+    assert measures.longest_wait(made.history(), "w") == 300 * MS
+
+
+def test_longest_gap():
+    h = switchover().history()
+    # The last right one before it ended at 3284, the next at 4504.
+    assert measures.longest_gap(h, "w") == (4504 - 3284) * MS
+    made = switchover()
+    made.lines = [x for x in made.lines if not
+                  (x["ev"] == "try" and 5 * S < x["due"] < 8 * S)]
+    assert measures.longest_gap(made.history(), "w") > 2900 * MS
+
+
+def test_old_sessions():
+    made = switchover()
+    made.session("w", "a", n=0)
+    made.session("w", "a", n=1)
+    made.session("w", "b", n=2)         # sat elsewhere
+    made.session("w", "a", n=3, at=9000)        # too late
+    made.closed(3400, "w", "a", n=0)
+    made.closed(4450, "w", "a", n=1)
+    got = measures.old_sessions(made.history(), "w")
+    assert got == {"n": 2, "open": 0, "after_event": 1450 * MS,
+                   "after_lost": 150 * MS, "after_named": 50 * MS}
+
+
+def test_old_sessions_that_stay():
+    made = switchover()
+    made.session("w", "a", n=0)
+    made.session("w", "a", n=1)
+    made.closed(9000, "w", "a", n=0, how="kept")
+    got = measures.old_sessions(made.history(), "w")
+    assert got["n"] == 2 and got["open"] == 2
+    assert got["after_event"] is None
+
+
+def test_late_starts():
+    made = Made()
+    made.tried(10, "w", "a", late=6)
+    made.tried(20, "w", "a", late=4)
+    made.tried(30, "w", rc="unstarted")
+    assert measures.late_starts(made.history(), "w") == 2
+
+
+def test_rate_before():
+    assert measures.rate_before(switchover().history(), "w") == 100
+
+
+def test_too_little_traffic_is_invalid():
+    made = Made()
+    made.traffic(0, 3000, "w", "a", step=25)
+    made.event(3000)
+    why = measures.invalid(made.history())
+    assert len(why) == 1 and "40 served" in why[0]
+
+
+def test_traffic_that_was_not_served_is_invalid():
+    made = Made()
+    for due in range(0, 3000, 10):
+        made.tried(due, "w", rc="refused")
+    made.event(3000)
+    assert any("0 served" in why for why in measures.invalid(made.history()))
+
+
+def test_no_event_no_end_late_and_errors_are_invalid():
+    made = Made()
+    made.traffic(0, 3000, "w", "a", late=9)
+    h = made.history(end=False)
+    assert any("no end" in why for why in measures.invalid(h))
+    assert any("no event" in why for why in measures.invalid(h))
+    made.event(3000)
+    made.add(1, "error", msg="hold: no such target")
+    why = measures.invalid(made.history())
+    assert any("late" in each for each in why)
+    assert any("no such target" in each for each in why)
+
+
+def test_summary_is_in_seconds():
+    got = measures.summary(switchover().history())
+    assert got["new_leader"] == "b" and got["invalid"] == []
+    w = got["targets"][0]
+    assert (w["writable"], w["first_right_write"]) == (1.5, 0.004)
+    assert got["key_lost"] == 1.3 and got["key_named"] == 1.4
+
+
+def test_summary_of_a_run_without_an_event():
+    made = Made()
+    made.tried(10, "w", "a")
+    got = measures.summary(made.history())
+    assert got["invalid"] and got["targets"] == []
