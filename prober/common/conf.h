@@ -40,7 +40,7 @@ struct conf_cluster {
 	uint8_t map_n;
 	char probe_user[LIM_NAME]; /* empty: REST stands in for SQL */
 	char probe_dbname[LIM_NAME];
-	char probe_passfile[LIM_TEXT]; /* libpq's format, not world-readable */
+	char probe_passfile[LIM_TEXT]; /* libpq's format, owner-only */
 	struct dur max_age_dcs, max_age_rest, max_age_sql; /* 3 s, 2 s, 2 s */
 	struct dur fence, silence, silence_close;          /* 30 s, 2 s, 10 s */
 	struct dur follow_grace;                           /* 10 s */
@@ -105,12 +105,15 @@ struct conf_err {
 
 /*
  * Reads and checks the whole file, the secrets it names included (they must be
- * readable by this process and not by the world).
+ * readable by this process and by nobody but their owner, as libpq wants it).
  * Gives: a conf that the caller ends with conf_free(), or NULL and *err.
  * Reads files: at start and on SIGHUP only.
  */
 struct conf *conf_load(const char *path, struct conf_err *err)
     __attribute__((warn_unused_result));
+/* The same of text that is there already; `file` is only named. */
+struct conf *conf_parse(const char *file, struct slice text,
+    struct conf_err *err) __attribute__((warn_unused_result));
 void conf_free(struct conf *c);
 
 /* Gives: the listener's index, -1 if there is none of that name or port. */

@@ -1,10 +1,13 @@
 /*
  * log.h - one line an event, to standard error, never blocking.
  *
- * A line is "TIME LEVEL verb key=value …"; verbs are those of the style:
- * start ready reload change timeout reject drop stop. Bytes that came from the
- * network go through log_text(). Where standard error is a pipe that is full,
- * the line is dropped and counted; the next one that fits says how many.
+ * A line is "TIME MONO LEVEL verb key=value …": the wall clock for people, the
+ * monotonic clock's seconds for whoever compares, and a verb: start ready
+ * reload change timeout reject drop stop. Bytes that came from the network go
+ * through log_text(). Where standard error has no room (a full pipe) the line
+ * is dropped and counted; the next one that fits says how many. The same line
+ * again within 10 s is counted, not written. The descriptor's flags are not
+ * touched.
  * The sink (level, program name, counters) is the only writable global of
  * either program.
  */
@@ -28,7 +31,7 @@ enum log_level {
 /* Room for LIM_LOG_BYTES escaped bytes, quotes, an ellipsis and NUL. */
 #define LOG_TEXT (LIM_LOG_BYTES * 4 + 8)
 
-/* Needs: program lives as long as the process. Makes stderr non-blocking. */
+/* Needs: program lives as long as the process. */
 void log_init(const char *program, enum log_level level);
 void log_set_level(enum log_level level);
 
@@ -38,7 +41,7 @@ void log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Says the sentence on standard error and exits with 1. Before the loop only. */
+/* Says the sentence on standard error, exits with 1. Before the loop only. */
 void fatal(const char *fmt, ...)
     __attribute__((format(printf, 1, 2), noreturn));
 

@@ -38,13 +38,20 @@ struct decision {
 
 /*
  * Smooth weighted round-robin over member slots, one for each cluster and
- * agent. The caller zeroes it and sets `turn` to a random start. It survives
+ * agent. The caller zeroes it and sets `turn` to a random start, so that agents
+ * which start together do not all begin with the same member. It survives
  * snapshots: slots are matched by the hash of the member's name.
+ *
+ * Each read gives every candidate its share of one unit (by weight) and takes
+ * that unit from the one that is chosen, which is the one with the most. So two
+ * members of one weight that are candidates for the same reads never differ by
+ * more than one, whoever else comes, goes or is filtered out meanwhile; and a
+ * member that was away has nothing to make up for.
  */
 struct rr {
-	uint32_t turn;
+	uint32_t turn;              /* all 32 bits are used: who is first */
 	uint32_t name[LIM_MEMBERS]; /* hash of the slot's member, 0 free */
-	int32_t credit[LIM_MEMBERS];
+	int64_t credit[LIM_MEMBERS];
 };
 
 /*
@@ -53,8 +60,15 @@ struct rr {
  * where a wait may end in a route: no write target in a cluster that may get
  * one, or no replica yet; ROUTE_REFUSE (action DESK) where waiting is vain
  * (standby cluster) or the intent is for the desk (cancel, HTTP).
- * Only a decision of kind ROUTE_TO moves *rr.
- * Cost: O(members).
+ *
+ * PRIMARY goes to the write target, unless a planned switchover is under way.
+ * REPLICA goes to a READ member within the intent's own bounds, SYNC to such a
+ * one of the role SYNC; where there is none, to the write target (action
+ * FALLBACK) if the intent has INTENT_F_FALLBACK: conf_listen_intent() sets it
+ * from the listener, whose default is the cluster's. ANY, and a min_lsn that no
+ * replica is known to have replayed, may always fall back: the primary
+ * qualifies by itself. A fallback too waits while a switchover is planned.
+ * Only a decision of kind ROUTE_TO moves *rr. Cost: O(members).
  */
 struct decision route_decide(
     const struct snapshot *snap, const struct intent *it, struct rr *rr);

@@ -47,6 +47,7 @@ enum snap_why {
 	SNAP_WHY_DRAINED,        /* by an operator, here or in HAProxy */
 	SNAP_WHY_DIVERGED,       /* a higher timeline than the leader's */
 	SNAP_WHY_NOT_IN_HAPROXY, /* HAProxy has no server of this name */
+	SNAP_WHY_NO_REPLICA,     /* of a decision: none is fit for reads */
 	SNAP_WHY_N
 };
 
@@ -71,6 +72,7 @@ enum snap_fallback {
 	SNAP_FALLBACK_PRIMARY
 };
 
+#define SNAP_WEIGHT_MAX 256
 #define SNAP_LAG_UNKNOWN UINT64_MAX
 #define SNAP_LAG_MS_UNKNOWN UINT32_MAX
 
@@ -111,6 +113,13 @@ size_t snap_encode(const struct snapshot *s, unsigned char *buf, size_t size)
 /* Gives: true and a *out that passes snap_check(), or false and zeroes. */
 bool snap_decode(struct slice in, struct snapshot *out)
     __attribute__((warn_unused_result));
+
+/*
+ * May it name a cluster, member or server: not empty, printable ASCII without
+ * blanks. Whoever builds a snapshot leaves out members of other names, for
+ * snap_encode() asserts the check. Needs: NUL-terminated.
+ */
+bool is_snap_name(const char *name) __attribute__((warn_unused_result));
 
 /*
  * Holds iff: cluster and members' names are printable, not empty, unique; n,

@@ -28,6 +28,7 @@ enum intent_flag {
 	INTENT_F_HTTP = 8,   /* GET: for the desk */
 	INTENT_F_REPLICATION = 16,
 	INTENT_F_OPTIONS = 32, /* the startup data chose, not the listener */
+	INTENT_F_CHOOSE = 64,  /* the listener lets the startup data choose */
 };
 
 struct intent {
@@ -52,9 +53,23 @@ enum startup_rc {
  * Gives: STARTUP_OK and a refined *it; STARTUP_MORE (fewer than 8 bytes, or a
  * length that says more is to come within LIM_STARTUP) or STARTUP_BAD, and *it
  * untouched: then the listener's intent is all there is.
+ *
+ * What kind of connection it is (TLS, CANCEL, HTTP …) is always said.
+ * `options` and application_name are read only where *it has INTENT_F_CHOOSE,
+ * which conf_listen_intent() sets for `startup_options = true`. Options are
+ * read as the server reads them; they beat application_name. One patroute.*
+ * setting that is unknown or makes no sense, or a packet that the server would
+ * refuse, makes all of it STARTUP_BAD: half of a wish is not what was meant.
  * Cost: one pass.
  */
 enum startup_rc startup_parse(struct slice first, struct intent *it)
     __attribute__((warn_unused_result));
+
+/*
+ * Direct TLS (PostgreSQL 17): the first label of the server name chooses, as
+ * in `primary.db.example.org`. Nothing happens without INTENT_F_CHOOSE, for
+ * an empty name or another label.
+ */
+void startup_sni(struct slice sni, struct intent *it);
 
 #endif

@@ -1,0 +1,193 @@
+/*
+ * conf_table.c - the key table: sections, keys, bounds, defaults, help.
+ *
+ * Parsing, the checks' sentences, the example file and the man page's list are
+ * all made from these rows.
+ */
+#include "conf_int.h"
+
+#define AT(type, field) offsetof(type, field), sizeof(((type *)NULL)->field)
+#define TOP(field) AT(struct conf, field)
+#define CLUSTER(field) AT(struct conf_cluster, field)
+#define LISTEN(field) AT(struct conf_listen, field)
+#define PROBER(field) AT(struct conf_prober, field)
+#define AGENT(field) AT(struct conf_agent, field)
+
+#define MS 1000LL
+#define SEC (1000 * MS)
+#define MINUTE (60 * SEC)
+
+static const struct conf_word bools[] = {
+    {"true", true}, {"false", false}, {NULL, 0}};
+static const struct conf_word fallbacks[] = {{"primary", SNAP_FALLBACK_PRIMARY},
+    {"none", SNAP_FALLBACK_NONE}, {NULL, 0}};
+static const struct conf_word wants[] = {{"primary", INTENT_PRIMARY},
+    {"replica", INTENT_REPLICA}, {"sync", INTENT_SYNC}, {"any", INTENT_ANY},
+    {NULL, 0}};
+static const struct conf_word levels[] = {{"warn", LOG_LVL_WARN},
+    {"info", LOG_LVL_INFO}, {"debug", LOG_LVL_DEBUG}, {NULL, 0}};
+
+static const struct conf_section sections[] = {
+    {"", NULL, "Both programs."},
+    {"cluster", "NAME",
+	"A Patroni cluster. HAProxy's backends for it are NAME_write, "
+	"NAME_read and NAME_fallback."},
+    {"listen", "NAME",
+	"What a port of HAProxy stands for. NAME is the name of the bind "
+	"line."},
+    {"prober", NULL, "patroute-prober, which judges the clusters."},
+    {"agent", NULL, "patroute-spoa, which answers HAProxy."},
+    {NULL, NULL, NULL},
+};
+
+const struct conf_section *conf_section_table(void)
+{
+	return sections;
+}
+
+static const struct conf_key keys[] = {
+    {"", "user", CONF_WORD, TOP(user), 0, 0, NULL, "patroute", false, false,
+	"The user that both programs become once their sockets are open."},
+    {"", "group", CONF_WORD, TOP(group), 0, 0, NULL, "haproxy", false, false,
+	"The group of their sockets: HAProxy's."},
+
+    {"cluster", "scope", CONF_WORD, CLUSTER(scope), 0, 0, NULL, NULL, false,
+	true, "Patroni's scope, where it is not the cluster's name."},
+    {"cluster", "namespace", CONF_NAMESPACE, CLUSTER(namespace), 0, 0, NULL,
+	"/service", false, true, "Patroni's namespace in the DCS."},
+    {"cluster", "etcd", CONF_ENDPOINTS, CLUSTER(etcd), 1, LIM_ENDPOINTS, NULL,
+	NULL, true, true, "The etcd endpoints that Patroni uses."},
+    {"cluster", "server_map", CONF_MAP, CLUSTER(map), 0, LIM_MEMBERS, NULL,
+	NULL, false, true,
+	"HAProxy's names of members that Patroni calls otherwise."},
+    {"cluster", "probe_user", CONF_WORD, CLUSTER(probe_user), 0, 0, NULL, NULL,
+	false, true,
+	"The role that asks each PostgreSQL for its state; it needs no rights "
+	"but CONNECT. Without one Patroni's REST API stands in."},
+    {"cluster", "probe_dbname", CONF_WORD, CLUSTER(probe_dbname), 0, 0, NULL,
+	"postgres", false, true, "The database that it connects to."},
+    {"cluster", "probe_passfile", CONF_SECRET, CLUSTER(probe_passfile), 0, 0,
+	NULL, NULL, false, true,
+	"Its password, in the format of libpq's .pgpass."},
+    {"cluster", "max_age_dcs", CONF_DURATION, CLUSTER(max_age_dcs), 100 * MS,
+	MINUTE, NULL, "3s", false, true,
+	"How old the DCS's word may be and still count."},
+    {"cluster", "max_age_rest", CONF_DURATION, CLUSTER(max_age_rest), 100 * MS,
+	MINUTE, NULL, "2s", false, true, "Likewise for Patroni's REST API."},
+    {"cluster", "max_age_sql", CONF_DURATION, CLUSTER(max_age_sql), 100 * MS,
+	MINUTE, NULL, "2s", false, true, "Likewise for PostgreSQL's answers."},
+    {"cluster", "fence", CONF_DURATION, CLUSTER(fence), SEC, 60 * MINUTE, NULL,
+	"30s", false, true,
+	"For how long a member that held the leader key and lives on a higher "
+	"timeline bars the key's new holder. At least Patroni's ttl."},
+    {"cluster", "silence", CONF_DURATION, CLUSTER(silence), 100 * MS, MINUTE,
+	NULL, "2s", false, true,
+	"Silence of SQL and REST after which a member counts as away."},
+    {"cluster", "silence_close", CONF_DURATION, CLUSTER(silence_close),
+	100 * MS, 60 * MINUTE, NULL, "10s", false, true,
+	"Silence of the leader after which its sessions are closed."},
+    {"cluster", "follow_grace", CONF_DURATION, CLUSTER(follow_grace), 1 * MS,
+	10 * MINUTE, NULL, "10s", false, true,
+	"How long replicas have to follow a new leader before streaming and "
+	"lag count again."},
+    {"cluster", "max_lag", CONF_SIZE, CLUSTER(max_lag_bytes), 0, INT64_MAX,
+	NULL, "16MB", false, true, "How far a replica may lag and be read."},
+    {"cluster", "read_fallback", CONF_ENUM, CLUSTER(read_fallback), 0, 0,
+	fallbacks, "primary", false, true,
+	"Where reads go when no replica is left."},
+
+    {"listen", "port", CONF_NUMBER, LISTEN(port), 1, 65535, NULL, NULL, true,
+	true, "The port of the bind line."},
+    {"listen", "cluster", CONF_CLUSTER, LISTEN(cluster), 0, 0, NULL, NULL,
+	false, true, "Which cluster; may be left out where there is one."},
+    {"listen", "target", CONF_ENUM, LISTEN(target), 0, 0, wants, NULL, true,
+	true, "What a connection to this port gets."},
+    {"listen", "startup_options", CONF_ENUM, LISTEN(startup_options), 0, 0,
+	bools, "false", false, true,
+	"May a client choose otherwise by patroute.* options, application_name "
+	"or server name?"},
+    {"listen", "max_lag", CONF_SIZE, LISTEN(max_lag_bytes), 0, INT64_MAX, NULL,
+	NULL, false, true, "A closer bound than the cluster's."},
+    {"listen", "fallback", CONF_ENUM, LISTEN(fallback), 0, 0, fallbacks, NULL,
+	false, true, "Other than the cluster's read_fallback."},
+
+    {"prober", "feed_socket", CONF_PATH, PROBER(feed_socket), 0, 0, NULL,
+	"/run/patroute/feed.sock", false, false,
+	"Where agents hear the verdicts."},
+    {"prober", "http_socket", CONF_PATH, PROBER(http_socket), 0, 0, NULL,
+	"/run/patroute/http.sock", false, false, "Where patroutectl asks."},
+    {"prober", "http_address", CONF_ADDRESS, PROBER(http_address), 0, 0, NULL,
+	"127.0.0.1", false, false, "Where HAProxy's checks ask."},
+    {"prober", "http_port", CONF_NUMBER, PROBER(http_port), 1, 65535, NULL,
+	"7100", false, false, "The port beside it."},
+    {"prober", "haproxy_socket", CONF_PATH, PROBER(haproxy_socket), 0, 0, NULL,
+	"/run/haproxy/admin.sock", false, true,
+	"HAProxy's Runtime API (stats socket, level admin)."},
+    {"prober", "haproxy_master_socket", CONF_PATH,
+	PROBER(haproxy_master_socket), 0, 0, NULL, "/run/haproxy-master.sock",
+	false, true, "HAProxy's master socket: it reaches old processes too."},
+    {"prober", "log_level", CONF_ENUM, PROBER(log_level), 0, 0, levels, "info",
+	false, true, "How much is logged."},
+
+    {"agent", "listen", CONF_LISTENS, AGENT(listen), 0, LIM_AGENT_LISTEN, NULL,
+	"unix:/run/patroute/agent.sock", false, false,
+	"Where HAProxy's SPOE filter connects."},
+    {"agent", "plain_tcp_off_loopback", CONF_ENUM,
+	AGENT(plain_tcp_off_loopback), 0, 0, bools, "false", false, false,
+	"Let HAProxy come from other hosts in cleartext, which anybody on the "
+	"way can read and change."},
+    {"agent", "desk_socket", CONF_PATH, AGENT(desk_socket), 0, 0, NULL,
+	"/run/patroute/desk.sock", false, false,
+	"Where refused clients get their sentence."},
+    {"agent", "stale_after", CONF_DURATION, AGENT(stale_after), SEC, MINUTE,
+	NULL, "4s", false, true,
+	"How old a verdict may be, its evidence's age included."},
+    {"agent", "hold_timeout", CONF_DURATION, AGENT(hold_timeout), 100 * MS,
+	10 * MINUTE, NULL, "10s", false, true,
+	"How long a connection waits for a leader. Below the hold engine's "
+	"`timeout processing` in HAProxy."},
+    {"agent", "early_hold", CONF_DURATION, AGENT(early_hold), 0, MINUTE, NULL,
+	"500ms", false, true,
+	"How long at most connections wait because a switchover was asked for, "
+	"while the old leader still works."},
+    {"agent", "hold_max", CONF_NUMBER, AGENT(hold_max), 0, LIM_HELD, NULL,
+	"1000", false, true, "How many may wait at once."},
+    {"agent", "hold_release_rate", CONF_NUMBER, AGENT(hold_release_rate), 1,
+	1000000, NULL, "500", false, true,
+	"How many of them a second are let go once there is a leader."},
+    {"agent", "log_level", CONF_ENUM, AGENT(log_level), 0, 0, levels, "info",
+	false, true, "How much is logged."},
+
+    {.section = NULL},
+};
+
+const struct conf_key *conf_key_table(void)
+{
+	return keys;
+}
+
+/* The classic lay-out: three members, three etcd, three ports. */
+static const struct conf_example examples[] = {
+    {"cluster", "main", "etcd",
+	"{ \"http://192.168.34.137:2379\", \"http://192.168.34.138:2379\",\n"
+	"\t         \"http://192.168.34.139:2379\" }"},
+    {"cluster", "main", "server_map",
+	"{ \"node1=dc1-psql-node1\", \"node2=dc1-psql-node2\",\n"
+	"\t               \"node3=dc1-psql-node3\" }"},
+    {"listen", "write", "port", "5000"},
+    {"listen", "write", "cluster", "main"},
+    {"listen", "write", "target", "primary"},
+    {"listen", "read", "port", "5001"},
+    {"listen", "read", "cluster", "main"},
+    {"listen", "read", "target", "replica"},
+    {"listen", "mixed", "port", "5002"},
+    {"listen", "mixed", "cluster", "main"},
+    {"listen", "mixed", "target", "replica"},
+    {"listen", "mixed", "startup_options", "true"},
+    {NULL, NULL, NULL, NULL},
+};
+
+const struct conf_example *conf_example_table(void)
+{
+	return examples;
+}
