@@ -12,7 +12,7 @@
 #include <ev.h>
 
 #include "conf.h"
-#include "evidence.h"
+#include "ev_item.h"
 #include "http_client.h"
 #include "resolve.h"
 

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "evidence.h"
+#include "ev_item.h"
 #include "mono.h"
 #include "slice.h"
 
@@ -36,11 +36,11 @@ struct http_ask {
 	const char *name; /* for the Host header and TLS; NULL: addr */
 	uint16_t port;
 	bool tls;
-	bool fresh_connection; /* do not keep it: the peer closes anyway */
-	const char *path;      /* with its leading slash */
-	const char *post;      /* a JSON body; NULL: GET */
-	const char *header;    /* one more header line, or NULL */
-	struct dur deadline;   /* from the start; 0: none (streams only) */
+	bool fresh; /* a connection of its own: the peer closes it anyway */
+	const char *path;    /* with its leading slash */
+	const char *post;    /* a JSON body; NULL: GET */
+	const char *header;  /* one more header line, or NULL */
+	struct dur deadline; /* from the start; 0: none (streams only) */
 	/*
 	 * A stream: gets each piece of a 200's body as it comes; false ends
 	 * the request (done says LIMIT). NULL: the body is collected.
@@ -65,6 +65,9 @@ void http_client_free(struct http_client *c);
  */
 struct http_req *http_client_ask(struct http_client *c,
     const struct http_ask *ask) __attribute__((warn_unused_result));
+
+/* Did the loop stand still for over a second after `since`? */
+bool is_http_client_gap(const struct http_client *c, struct mono since);
 
 /* Ends a request without a callback and NULLs *req; *req may be NULL. */
 void http_client_cancel(struct http_req **req);

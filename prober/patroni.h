@@ -39,8 +39,9 @@ void patroni_probe_target(struct patroni_probe *p, const char *addr,
     const char *name, uint16_t port, bool tls);
 
 /*
- * Gives: false, and nothing happens, if one is in flight or there is no
- * target. Otherwise one item will come, later, within the deadline.
+ * Gives: false, and nothing happens, if one is in flight, there is no
+ * target, or memory is out. Otherwise one item will come, later, within the
+ * deadline.
  */
 bool patroni_probe_ask(struct patroni_probe *p, enum patroni_ask what);
 

@@ -4,8 +4,8 @@
  * The loop never calls the system's resolver: with a dead DNS server that
  * blocks for ten seconds. A child is forked before the loop and any
  * connection exists; it is asked over a socket pair, answers are kept and
- * refreshed, and a child that died is followed by another (at most one in
- * RESOLVE_RESTART_MS).
+ * refreshed, and a child that died is followed by another, at most one a
+ * second.
  */
 #ifndef RESOLVE_H
 #define RESOLVE_H
@@ -18,8 +18,8 @@
 struct resolve;
 
 /*
- * Forks the child that forks the resolvers. Call it early: before the loop,
- * before privileges are dropped for good, before descriptors are opened.
+ * Forks the child, which forks a process for each lookup. Call it early, while
+ * this process has neither threads nor connections.
  * Gives: NULL if no process or socket is to be had (errno says why).
  */
 struct resolve *resolve_new(void) __attribute__((warn_unused_result));
@@ -45,7 +45,7 @@ void resolve_on_change(struct resolve *r, void (*change)(void *arg), void *arg);
 bool resolve_get(struct resolve *r, const char *host,
     char addr[static LIM_ADDR]) __attribute__((warn_unused_result));
 
-/* Is this a numeric IPv4 or IPv6 address? Pure. */
+/* Is this a numeric IPv4 or IPv6 address, without a zone? Pure. */
 bool is_resolve_numeric(const char *host);
 
 #endif

@@ -4,7 +4,7 @@
 #ifndef SINK_H
 #define SINK_H
 
-#include "evidence.h"
+#include "ev_item.h"
 
 /*
  * `item` is called from the loop with one whole answer; it may ask the same

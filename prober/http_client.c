@@ -1,0 +1,550 @@
+/*
+ * http_client.c - see http_client.h. Called by etcd.c and patroni.c.
+ *
+ * Owns the multi handle, its sockets' watchers and every request under way.
+ * Nothing here blocks: addresses are numeric, so curl's resolver threads are
+ * never started. curl must not be called from inside its own callbacks, while
+ * a piece of a stream may well make our caller ask or cancel: both are put
+ * off until curl has returned.
+ * Source: curl's docs/examples/evhiperfifo.c, with fractions of seconds.
+ */
+#include <assert.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "gap.h"
+#include "http_client.h"
+#include "limits.h"
+
+#define CLIENT_MAGIC 0x48747443u
+#define REQ_MAGIC 0x48747452u
+#define IO_PRIORITY 1 /* data that arrived is read before a deadline ends it */
+#define URL_MAX 512
+#define TO_MAX 128
+
+struct http_req {
+	unsigned magic;
+	struct http_client *client;
+	struct http_req *next, **prev;
+	CURL *easy;
+	struct curl_slist *headers, *connect_to;
+	ev_timer deadline;
+	bool rearmed;       /* the deadline passed once; data goes first */
+	bool started, dead; /* dead: cancelled from inside of curl */
+	bool local, too_large;
+	struct mono asked;
+	char *body;
+	size_t body_len, body_room;
+	bool (*piece)(void *arg, struct slice bytes);
+	void (*done)(void *arg, const struct http_answer *answer);
+	void *arg;
+};
+
+struct http_client {
+	unsigned magic;
+	struct ev_loop *loop;
+	CURLM *multi;
+	ev_timer timer;
+	struct gap gap;
+	bool inside; /* curl is on the stack */
+	struct http_req *req;
+};
+
+/* One of curl's sockets. */
+struct sock {
+	struct http_client *client;
+	ev_io io;
+};
+
+static struct http_client *client_of(void *p)
+{
+	struct http_client *c = p;
+
+	assert(c != NULL && c->magic == CLIENT_MAGIC);
+	return c;
+}
+
+static struct http_req *req_of(void *p)
+{
+	struct http_req *r = p;
+
+	assert(r != NULL && r->magic == REQ_MAGIC);
+	return r;
+}
+
+static void free_req(struct http_req *r)
+{
+	ev_timer_stop(r->client->loop, &r->deadline);
+	if (r->started)
+		curl_multi_remove_handle(r->client->multi, r->easy);
+	curl_easy_cleanup(r->easy);
+	curl_slist_free_all(r->headers);
+	curl_slist_free_all(r->connect_to);
+	free(r->body);
+	if (r->prev != NULL)
+		*r->prev = r->next;
+	if (r->next != NULL)
+		r->next->prev = r->prev;
+	r->magic = 0;
+	free(r);
+}
+
+/* The request is gone before its owner hears of it, so it may ask again. */
+static void finish(struct http_req *r, enum ev_rc rc)
+{
+	struct http_answer a = {.rc = rc, .asked = r->asked, .at = mono_now()};
+	void (*done)(void *, const struct http_answer *) = r->done;
+	void *arg = r->arg;
+	char *body = r->body;
+
+	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &a.status);
+	if (is_gap_since(&r->client->gap, r->asked))
+		a.rc = EV_RC_LOCAL;
+	a.body = slice_of(body, r->body_len);
+	r->body = NULL;
+	free_req(r);
+	done(arg, &a);
+	free(body);
+}
+
+static enum ev_rc rc_of_errno(long err)
+{
+	switch (err) {
+	case ECONNREFUSED:
+		return EV_RC_REFUSED;
+	case ECONNRESET:
+	case EPIPE:
+		return EV_RC_LOST;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+	case EADDRNOTAVAIL:
+	case EAGAIN: /* no ephemeral port, says connect(2) */
+		return EV_RC_LOCAL;
+	default: /* no route, unreachable, prohibited: silence */
+		return EV_RC_TIMEOUT;
+	}
+}
+
+static enum ev_rc rc_of_curl(const struct http_req *r, CURLcode code)
+{
+	long err = 0;
+
+	if (r->local || code == CURLE_OUT_OF_MEMORY)
+		return EV_RC_LOCAL;
+	if (r->too_large)
+		return EV_RC_LIMIT;
+	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &err);
+	/* The list of curl's codes is open: what is not named is no HTTP. */
+	switch ((int)code) {
+	case CURLE_OK:
+		return EV_RC_OK;
+	case CURLE_COULDNT_CONNECT:
+		return rc_of_errno(err);
+	case CURLE_OPERATION_TIMEDOUT:
+		return EV_RC_TIMEOUT;
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+		return EV_RC_LOST;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+		return EV_RC_TLS;
+	default:
+		return EV_RC_PARSE;
+	}
+}
+
+static bool start_req(struct http_req *r)
+{
+	r->started =
+	    curl_multi_add_handle(r->client->multi, r->easy) == CURLM_OK;
+	r->local = !r->started;
+	return r->started;
+}
+
+/* Its owner hears of it in the next turn of the loop, as of any other end. */
+static void fail_soon(struct http_req *r)
+{
+	ev_timer_stop(r->client->loop, &r->deadline);
+	r->rearmed = true;
+	ev_timer_set(&r->deadline, 0.0, 0.0);
+	ev_timer_start(r->client->loop, &r->deadline);
+}
+
+/* What was asked or cancelled while curl was on the stack. */
+static void settle(struct http_client *c)
+{
+	struct http_req *r, *next;
+
+	for (r = c->req; r != NULL; r = next) {
+		next = r->next;
+		if (r->dead)
+			free_req(r);
+		else if (!r->started && !r->local && !start_req(r))
+			fail_soon(r);
+	}
+}
+
+static void reap(struct http_client *c)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(c->multi, &left)) != NULL) {
+		struct http_req *r = NULL;
+		CURLcode code = m->data.result;
+
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &r);
+		finish(req_of(r), rc_of_curl(r, code));
+	}
+}
+
+static void act(struct http_client *c, curl_socket_t fd, int bits)
+{
+	int running;
+
+	assert(!c->inside);
+	c->inside = true;
+	(void)curl_multi_socket_action(c->multi, fd, bits, &running);
+	c->inside = false;
+	settle(c);
+	reap(c);
+}
+
+static void io_cb(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct sock *s = w->data;
+	int bits = 0;
+
+	(void)loop;
+	if (revents & EV_READ)
+		bits |= CURL_CSELECT_IN;
+	if (revents & EV_WRITE)
+		bits |= CURL_CSELECT_OUT;
+	act(client_of(s->client), w->fd, bits);
+}
+
+static void timer_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	act(client_of(w->data), CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* curl's own wish, -1: none. In fractions of a second, and never inside. */
+static int curl_timer_cb(CURLM *multi, long timeout_ms, void *arg)
+{
+	struct http_client *c = client_of(arg);
+
+	(void)multi;
+	ev_timer_stop(c->loop, &c->timer);
+	if (timeout_ms < 0)
+		return 0;
+	ev_timer_set(&c->timer, (double)timeout_ms / 1000.0, 0.0);
+	ev_timer_start(c->loop, &c->timer);
+	return 0;
+}
+
+static void drop_sock(struct http_client *c, struct sock *s, curl_socket_t fd)
+{
+	if (s == NULL)
+		return;
+	ev_io_stop(c->loop, &s->io);
+	curl_multi_assign(c->multi, fd, NULL);
+	free(s);
+}
+
+static int curl_socket_cb(
+    CURL *easy, curl_socket_t fd, int what, void *arg, void *sock_arg)
+{
+	struct http_client *c = client_of(arg);
+	struct sock *s = sock_arg;
+	int events = (what & CURL_POLL_IN ? EV_READ : 0) |
+	    (what & CURL_POLL_OUT ? EV_WRITE : 0);
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		drop_sock(c, s, fd);
+		return 0;
+	}
+	if (s == NULL) {
+		s = calloc(1, sizeof(*s));
+		if (s == NULL)
+			return -1;
+		s->client = c;
+		ev_init(&s->io, io_cb);
+		s->io.data = s;
+		ev_set_priority(&s->io, IO_PRIORITY);
+		curl_multi_assign(c->multi, fd, s);
+	}
+	ev_io_stop(c->loop, &s->io);
+	ev_io_set(&s->io, fd, events);
+	ev_io_start(c->loop, &s->io);
+	return 0;
+}
+
+/* curl's codes do not tell our own exhaustion from a peer that is away. */
+static curl_socket_t open_socket_cb(
+    void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct http_req *r = req_of(arg);
+	int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+
+	(void)purpose;
+	if (fd == -1)
+		r->local = rc_of_errno(errno) == EV_RC_LOCAL;
+	return fd == -1 ? CURL_SOCKET_BAD : fd;
+}
+
+/* Gives: false if the body exceeds LIM_HTTP_BODY or memory is out. */
+static bool keep(struct http_req *r, struct slice s)
+{
+	size_t room = r->body_room > 0 ? r->body_room : 2048;
+	char *p;
+
+	if (s.len > LIM_HTTP_BODY - r->body_len) {
+		r->too_large = true;
+		return false;
+	}
+	while (room < r->body_len + s.len)
+		room *= 2;
+	if (room != r->body_room) {
+		p = realloc(r->body, room);
+		if (p == NULL) {
+			r->local = true;
+			return false;
+		}
+		r->body = p;
+		r->body_room = room;
+	}
+	memcpy(r->body + r->body_len, s.p, s.len);
+	r->body_len += s.len;
+	return true;
+}
+
+static size_t write_cb(char *p, size_t size, size_t n, void *arg)
+{
+	struct http_req *r = req_of(arg);
+	struct slice s = slice_of(p, size * n);
+	long status = 0;
+
+	if (r->dead)
+		return 0;
+	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (r->piece == NULL || status != 200)
+		return keep(r, s) ? s.len : 0;
+	if (r->piece(r->arg, s))
+		return s.len;
+	r->too_large = true;
+	return 0;
+}
+
+/*
+ * The first time it only lets the loop turn once more: data that had arrived
+ * by then is read first (libev runs timers before it after a SIGCONT).
+ */
+static void deadline_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct http_req *r = req_of(w->data);
+
+	(void)revents;
+	if (!r->rearmed) {
+		r->rearmed = true;
+		ev_timer_set(w, 0.0, 0.0);
+		ev_timer_start(loop, w);
+		return;
+	}
+	finish(r, r->local ? EV_RC_LOCAL : EV_RC_TIMEOUT);
+}
+
+static bool add_header(struct http_req *r, const char *line)
+{
+	struct curl_slist *l = curl_slist_append(r->headers, line);
+
+	if (l != NULL)
+		r->headers = l;
+	return l != NULL;
+}
+
+static bool set_target(struct http_req *r, const struct http_ask *ask)
+{
+	const char *name = ask->name != NULL ? ask->name : ask->addr;
+	const char *open = strchr(name, ':') != NULL ? "[" : "";
+	const char *close = *open != '\0' ? "]" : "";
+	bool v6 = strchr(ask->addr, ':') != NULL;
+	char url[URL_MAX], to[TO_MAX];
+	int n, m;
+
+	n = snprintf(url, sizeof(url), "%s://%s%s%s:%u%s",
+	    ask->tls ? "https" : "http", open, name, close, (unsigned)ask->port,
+	    ask->path);
+	m = snprintf(to, sizeof(to), v6 ? "::[%s]:%u" : "::%s:%u", ask->addr,
+	    (unsigned)ask->port);
+	if (n < 0 || (size_t)n >= sizeof(url) || m < 0 ||
+	    (size_t)m >= sizeof(to))
+		return false;
+	if (strcmp(name, ask->addr) != 0) {
+		r->connect_to = curl_slist_append(NULL, to);
+		if (r->connect_to == NULL)
+			return false;
+	}
+	return curl_easy_setopt(r->easy, CURLOPT_URL, url) == CURLE_OK &&
+	    curl_easy_setopt(r->easy, CURLOPT_CONNECT_TO, r->connect_to) ==
+	    CURLE_OK;
+}
+
+/* Each of these either is in every curl we build with or fails the build. */
+static void set_bounds(struct http_req *r, bool fresh)
+{
+	CURL *e = r->easy;
+
+	curl_easy_setopt(e, CURLOPT_PRIVATE, r);
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, fresh ? 1L : 0L);
+	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, write_cb);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, r);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket_cb);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, r);
+}
+
+static bool set_up(struct http_req *r, const struct http_ask *ask)
+{
+	r->easy = curl_easy_init();
+	if (r->easy == NULL)
+		return false;
+	set_bounds(r, ask->fresh);
+	if (!set_target(r, ask))
+		return false;
+	if (ask->header != NULL && !add_header(r, ask->header))
+		return false;
+	if (ask->post != NULL) {
+		if (!add_header(r, "Content-Type: application/json") ||
+		    !add_header(r, "Expect:"))
+			return false;
+		if (curl_easy_setopt(
+			r->easy, CURLOPT_COPYPOSTFIELDS, ask->post) != CURLE_OK)
+			return false;
+	}
+	curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers);
+	return true;
+}
+
+struct http_req *http_client_ask(
+    struct http_client *c, const struct http_ask *ask)
+{
+	struct http_req *r;
+
+	(void)client_of(c);
+	assert(ask->done != NULL && ask->addr != NULL && ask->path != NULL);
+	r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		return NULL;
+	r->magic = REQ_MAGIC;
+	r->client = c;
+	r->piece = ask->piece;
+	r->done = ask->done;
+	r->arg = ask->arg;
+	r->asked = mono_now();
+	ev_init(&r->deadline, deadline_cb);
+	r->deadline.data = r;
+	if (!set_up(r, ask)) {
+		free_req(r);
+		return NULL;
+	}
+	if (!c->inside && !start_req(r)) {
+		free_req(r);
+		return NULL;
+	}
+	r->next = c->req;
+	if (r->next != NULL)
+		r->next->prev = &r->next;
+	r->prev = &c->req;
+	c->req = r;
+	if (ask->deadline.us > 0) {
+		/* From now, not from when this iteration began. */
+		ev_now_update(c->loop);
+		ev_timer_set(&r->deadline, dur_to_s(ask->deadline), 0.0);
+		ev_timer_start(c->loop, &r->deadline);
+	}
+	return r;
+}
+
+void http_client_cancel(struct http_req **req)
+{
+	struct http_req *r = *req;
+
+	*req = NULL;
+	if (r == NULL)
+		return;
+	(void)req_of(r);
+	if (r->client->inside) {
+		r->dead = true;
+		ev_timer_stop(r->client->loop, &r->deadline);
+	} else {
+		free_req(r);
+	}
+}
+
+bool is_http_client_gap(const struct http_client *c, struct mono since)
+{
+	assert(c != NULL && c->magic == CLIENT_MAGIC);
+	return is_gap_since(&c->gap, since);
+}
+
+struct http_client *http_client_new(struct ev_loop *loop)
+{
+	struct http_client *c = calloc(1, sizeof(*c));
+
+	assert(loop != NULL);
+	if (c == NULL)
+		return NULL;
+	c->magic = CLIENT_MAGIC;
+	c->loop = loop;
+	c->multi = curl_multi_init();
+	if (c->multi == NULL) {
+		free(c);
+		return NULL;
+	}
+	ev_init(&c->timer, timer_cb);
+	c->timer.data = c;
+	gap_start(&c->gap, loop);
+	curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, curl_socket_cb);
+	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+	curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, curl_timer_cb);
+	curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+	return c;
+}
+
+void http_client_free(struct http_client *c)
+{
+	if (c == NULL)
+		return;
+	assert(!client_of(c)->inside);
+	while (c->req != NULL)
+		free_req(c->req);
+	curl_multi_cleanup(c->multi);
+	ev_timer_stop(c->loop, &c->timer);
+	gap_stop(&c->gap);
+	c->magic = 0;
+	free(c);
+}

@@ -1,0 +1,20 @@
+# Where evidence comes from: etcd, Patroni's REST API, PostgreSQL. Included by
+# this folder's CMakeLists.txt.
+add_library(patroute_sources STATIC
+	etcd.c
+	etcd_cluster.c
+	gap.c
+	http_client.c
+	patroni.c
+	pg_error.c
+	pg_row.c
+	postgres.c
+	resolve.c)
+set_target_properties(patroute_sources PROPERTIES
+	OUTPUT_NAME patroute-sources)
+target_include_directories(patroute_sources PUBLIC
+	${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(patroute_sources
+	PUBLIC patroute_core patroute_common patroute_ev
+	PkgConfig::libcurl PkgConfig::libpq
+	PRIVATE patroute_warnings patroute_hardening)
