@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "limits.h"
+#include "slice.h"
 #include "snapshot.h"
 
 /* Backends of one cluster that place sessions. */
@@ -28,6 +29,7 @@ enum hap_srv_state {
 	HAP_SRV_DOWN,
 	HAP_SRV_MAINT,
 	HAP_SRV_DRAIN,
+	HAP_SRV_OTHER, /* a word we do not know: there, and left alone */
 };
 
 /* What HAProxy says of this cluster; by snapshot member index. */
@@ -42,18 +44,30 @@ struct hap_cmds {
 	char line[LIM_HAP_CMDS][LIM_TEXT];
 };
 
-/* Parses `show stat` CSV (by column name) for the backends of snap->cluster. */
+/*
+ * Parses a whole `show stat` (CSV) for the backends of snap->cluster; servers
+ * by snap's names for them. Columns are found by the names in the first line,
+ * "# pxname,svname,…", for versions differ. Gives: false, and a view that is
+ * not known, if there is no such line.
+ */
 bool hap_parse_stat(
     struct slice csv, const struct snapshot *snap, struct hap_view *out);
 
 /*
- * The commands that move the leader from member `from` (-1: none) to the
- * snapshot's write target, in design's order, and close the sessions of `from`.
+ * The commands that move the leader from the server `from_server` (NULL or "":
+ * none) to the snapshot's write target, in design's order, and close the
+ * sessions that were placed on `from_server` as leader. To be called on
+ * positive evidence only (is_verdict_against()), once the agents have seen the
+ * snapshot; the `shutdown` lines are to be repeated after 20 to 50 ms.
  */
 void hap_move(
     const struct snapshot *snap, const char *from_server, struct hap_cmds *out);
 
-/* The commands that repair what `view` shows to differ from the snapshot. */
+/*
+ * The commands that repair what `view` shows to differ from the snapshot:
+ * never `health down`, nothing on MAINT or DRAIN (an operator's), and what is
+ * dead is left to the checks.
+ */
 void hap_repair(const struct snapshot *snap, const struct hap_view *view,
     struct hap_cmds *out);
 

@@ -11,11 +11,14 @@
 #include "mono.h"
 
 #define LAG_RING 128
+/* Entries closer than this are merged: 128 of them then reach back 25 s, also
+   while the leader is asked every 20 ms. */
+#define LAG_STEP_MS 200
 
 struct lag_ring {
 	struct mono at[LAG_RING];
 	uint64_t lsn[LAG_RING]; /* not decreasing from old to new */
-	uint16_t head, n;
+	uint16_t head, n;       /* head: of the oldest */
 };
 
 /*
@@ -25,11 +28,16 @@ struct lag_ring {
 void lag_note(struct lag_ring *r, struct mono at, uint64_t lsn);
 
 /*
- * How long ago the leader stood where the replica stands now.
+ * How long before `now` the leader stood at `replica_lsn`; `now` is when the
+ * replica stood there.
  * Gives: 0 us where it has the leader's last LSN; the age of the oldest entry
  * as a lower bound where it is behind all of them; -1 us if nothing is known.
  */
 struct dur lag_time(
     const struct lag_ring *r, uint64_t replica_lsn, struct mono now);
+
+/* Where the leader stood at `at`, by interpolation; the nearest known position
+   outside the ring's time. Gives: 0 if nothing is known. */
+uint64_t lag_leader_lsn(const struct lag_ring *r, struct mono at);
 
 #endif

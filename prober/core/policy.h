@@ -13,10 +13,12 @@
 struct policy {
 	struct dur max_age_dcs, max_age_rest, max_age_sql;
 	struct dur fence, silence, silence_close, follow_grace;
+	struct dur early_hold; /* the agents'; policy_of() has its default */
 	uint64_t max_lag_bytes;
 	enum snap_fallback read_fallback;
 };
 
+/* Needs: c passed conf_load()'s checks. */
 struct policy policy_of(const struct conf_cluster *c);
 
 #endif

@@ -6,29 +6,45 @@
 
 #include "conf.h"
 #include "evidence.h"
+#include "policy.h"
 #include "reads.h"
 #include "snapshot.h"
 #include "verdict.h"
 
 /* What this host's HAProxy allows. */
 struct publish_site {
-	/* By member index: HAProxy has a server of its name in this cluster's
-	   backends, and an operator's maint or drain does not stand on it. */
+	/* By evidence's member index: HAProxy has a server of its name in this
+	   cluster's backends, and no operator's maint stands on it. Without it
+	   the member is routed nothing, not even writes. */
 	bool routable[LIM_MEMBERS];
+	/* An operator drains it, here or in HAProxy: no reads; a leader keeps
+	   its writes. */
 	bool drained[LIM_MEMBERS];
 	/* HAProxy was never heard: take configured names as they are. */
 	bool unknown;
 };
 
+/* Nothing is NULL. */
+struct publish_in {
+	const struct cluster_ev *ev;
+	const struct conf_cluster *conf;
+	const struct policy *pol;
+	const struct verdict *verdict;
+	const struct reads_state *reads;
+	const struct publish_site *site;
+	/* The numeric address of each member, empty while not resolved. */
+	const char (*addr)[LIM_ADDR];
+};
+
 /*
  * Builds the snapshot at `now` into *out, whose former content it compares
  * with: seq grows, and true is given, only when the content changed.
- * Needs: *out zeroed with boot_id set before the first call. addr[i] is the
- * numeric address of member i, empty while its name is not resolved.
+ * Members that left long ago are not in it, so a member's index in the snapshot
+ * is not that in evidence: match by name.
+ * Needs: *out zeroed with boot_id set before the first call;
+ * ev_note_verdict() and reads_judge() were called with the same `now`.
  */
-bool publish(const struct cluster_ev *ev, const struct conf_cluster *conf,
-    const struct verdict *v, const struct reads_state *reads,
-    const struct publish_site *site, const char addr[][LIM_ADDR],
-    struct mono now, struct snapshot *out);
+bool publish(
+    const struct publish_in *in, struct mono now, struct snapshot *out);
 
 #endif

@@ -12,16 +12,31 @@
 struct reads_state {
 	bool fit[LIM_MEMBERS];
 	enum snap_why why[LIM_MEMBERS];
+	struct mono since[LIM_MEMBERS]; /* ev_member's: whose slot this was */
+	/* The last verdict that bound: NOT_STREAMING, LAG_BYTES; or NONE. */
+	enum snap_why behind[LIM_MEMBERS];
+	bool
+	    led[LIM_MEMBERS]; /* held the key, not yet seen to follow another */
 };
 
 /*
  * Judges every member anew and stores verdict and reason in *st.
  * The holder of the leader key is never fit. While no leader has been
  * confirmed for follow_grace, streaming and lag do not bind: a running replica
- * keeps its last verdict.
- * Needs: now >= every instant in ev.
+ * keeps its last verdict, but one that is seen to stream within the bounds is
+ * fit at once. A former leader must be seen so before it is fit again, unless
+ * nobody else was confirmed since. A standby leader is fit.
+ * Needs: now >= every instant in ev; ev_note_verdict() was called.
  */
 void reads_judge(const struct cluster_ev *ev, const struct policy *pol,
     struct mono now, struct reads_state *st);
+
+/* How far a member is behind the leader, by evidence that is fresh. */
+struct reads_lag {
+	uint64_t bytes; /* SNAP_LAG_UNKNOWN */
+	uint32_t ms;    /* SNAP_LAG_MS_UNKNOWN */
+};
+struct reads_lag reads_lag(const struct cluster_ev *ev, int member,
+    const struct policy *pol, struct mono now);
 
 #endif

@@ -3,13 +3,20 @@
  *
  * Steady: each member once a second over REST and SQL, phases spread. Fast:
  * SQL every 20 ms while a transition is under way or a connection waits.
- * Members that are away: back-off to 1 s (never slower: they may be the next
- * leader). REST: at most two a second, whatever asks.
+ * Members that are away are asked each second (never slower: they may be the
+ * next leader). REST: at most two a second, whatever asks.
+ *
+ * A probe's own deadline should be at most TICK_DEADLINE_MS: then the question
+ * that follows a lost one is answered before `silence` (2 s) is over, and one
+ * lost probe never changes a verdict.
  */
 #ifndef TICK_H
 #define TICK_H
 
 #include "evidence.h"
+#include "policy.h"
+
+#define TICK_DEADLINE_MS 800
 
 struct tick_slot {
 	struct mono last_sql, last_rest; /* when it was asked last */
@@ -19,12 +26,29 @@ struct tick_in {
 	bool fast;                /* transition, or a want not yet met */
 	bool sql_busy, rest_busy; /* one is in flight */
 	bool retry;               /* a probe was lost: ask again at once */
+	bool rest_retry;          /* likewise, of REST */
+	bool alone;               /* REST is all there is: twice a second */
 };
 
 struct tick_out {
 	bool sql, rest;  /* ask now */
 	struct dur next; /* look again after this, > 0 */
 };
+
+/*
+ * Fills what evidence says of this member's need: fast, retry, rest_retry and
+ * alone. A question is repeated at once after one lost probe, not after many.
+ */
+void tick_needs(const struct cluster_ev *ev, int member,
+    const struct policy *pol, struct mono now, struct tick_in *in);
+
+/*
+ * To ask GET /primary instead of /patroni: no DCS, or one not heard for half
+ * its max_age, so that an answer is there when step 4 of the verdict needs it;
+ * and in pause without a leader key.
+ */
+bool is_tick_primary(
+    const struct cluster_ev *ev, const struct policy *pol, struct mono now);
 
 /* The phase of member i of cluster c spreads first questions over 1 s. */
 struct dur tick_phase(unsigned cluster, unsigned member);

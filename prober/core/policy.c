@@ -1,0 +1,25 @@
+/*
+ * policy.c - see policy.h.
+ */
+#include "policy.h"
+
+#include <assert.h>
+
+#define EARLY_HOLD_MS 500
+
+struct policy policy_of(const struct conf_cluster *c)
+{
+	assert(c != NULL);
+	return (struct policy){
+	    .max_age_dcs = c->max_age_dcs,
+	    .max_age_rest = c->max_age_rest,
+	    .max_age_sql = c->max_age_sql,
+	    .fence = c->fence,
+	    .silence = c->silence,
+	    .silence_close = c->silence_close,
+	    .follow_grace = c->follow_grace,
+	    .early_hold = dur_ms(EARLY_HOLD_MS),
+	    .max_lag_bytes = c->max_lag_bytes,
+	    .read_fallback = c->read_fallback,
+	};
+}

@@ -1,0 +1,203 @@
+/*
+ * reads.c - which members are fit for reads; see reads.h.
+ *
+ * Called by cluster.c after each verdict. What a member is (running replica,
+ * holder of the key) is judged from evidence alone; whether it follows well
+ * enough needs a leader to compare with, so that part has a memory.
+ */
+#include "reads.h"
+
+#include <assert.h>
+
+#include "lsn.h"
+#include "word.h"
+
+/*
+ * Holds the key, or leads without one. With the DCS out of reach the last known
+ * holder counts, until another is confirmed by /primary.
+ */
+static bool is_holder(const struct cluster_ev *ev, int member,
+    const struct policy *pol, struct mono now)
+{
+	if (member == ev->confirmed)
+		return true;
+	if (member != ev->dcs.leader || ev->dcs.standby_cluster)
+		return false;
+	return ev->confirmed < 0 || is_ev_dcs_fresh(ev, pol, now);
+}
+
+/* On a timeline above the leader's: promoted by hand, or follows such a one. */
+static bool is_ahead(const struct cluster_ev *ev, int member, int leader)
+{
+	uint32_t tli = leader >= 0 ? word_tli(&ev->m[leader]) : 0;
+
+	return tli != 0 && word_tli(&ev->m[member]) > tli;
+}
+
+/* Why a member that does not lead and is not in recovery is unfit. */
+static enum snap_why why_not_replica(
+    const struct cluster_ev *ev, int member, enum word w)
+{
+	int leader = ev->confirmed >= 0 ? ev->confirmed : ev->dcs.leader;
+
+	switch (w) {
+	case WORD_NONE:
+		return SNAP_WHY_NONE;
+	case WORD_SILENT:
+		return SNAP_WHY_SILENT;
+	case WORD_STOPPING:
+		return SNAP_WHY_STOPPING;
+	case WORD_REFUSED:
+	case WORD_STARTING:
+		return SNAP_WHY_NOT_RUNNING;
+	case WORD_PRIMARY:
+		return is_ahead(ev, member, leader) ? SNAP_WHY_DIVERGED
+						    : SNAP_WHY_CONFLICT;
+	case WORD_CONFLICT:
+		return SNAP_WHY_CONFLICT;
+	case WORD_REPLICA:
+	case WORD_N:
+		break;
+	}
+	assert(false && "in recovery, or not a word");
+	return SNAP_WHY_NONE;
+}
+
+static bool is_tagged_out(
+    const struct ev_member *m, const struct policy *pol, struct mono now)
+{
+	return m->dcs.noloadbalance ||
+	    (m->rest.noloadbalance &&
+		is_mono_fresh(m->rest_slot.ok_at, pol->max_age_rest, now));
+}
+
+static bool is_foreign(const struct cluster_ev *ev, const struct ev_member *m)
+{
+	return m->sysid != 0 && ev->dcs.sysid != 0 && m->sysid != ev->dcs.sysid;
+}
+
+struct reads_lag reads_lag(const struct cluster_ev *ev, int member,
+    const struct policy *pol, struct mono now)
+{
+	assert(ev != NULL && pol != NULL && member >= 0 && member < ev->n);
+
+	struct word_pos pos = word_replay(&ev->m[member], pol, now);
+	struct reads_lag lag = {SNAP_LAG_UNKNOWN, SNAP_LAG_MS_UNKNOWN};
+	uint64_t leader = lag_leader_lsn(&ev->lag, pos.at);
+	int64_t ms;
+
+	if (pos.lsn == 0 || leader == 0)
+		return lag;
+	lag.bytes = lsn_lag(leader, pos.lsn);
+	ms = dur_to_ms(lag_time(&ev->lag, pos.lsn, pos.at));
+	if (ms >= 0 && ms < SNAP_LAG_MS_UNKNOWN)
+		lag.ms = (uint32_t)ms;
+	return lag;
+}
+
+/* Known not to stream? What nobody says (Patroni before 3.0.4) binds not. */
+static bool is_cut_off(
+    const struct ev_member *m, const struct policy *pol, struct mono now)
+{
+	bool rest = is_mono_fresh(m->rest_slot.ok_at, pol->max_age_rest, now);
+	bool sql = is_mono_fresh(m->sql_slot.ok_at, pol->max_age_sql, now);
+
+	if (rest && m->rest.state == EV_STATE_ARCHIVE_RECOVERY)
+		return false;
+	if (sql && m->sql.streaming_known)
+		return !m->sql.streaming;
+	return rest && m->rest.streaming_known && !m->rest.streaming;
+}
+
+/*
+ * Does it follow the leader? REPLICA: yes, within the bounds. NONE: it cannot
+ * be told, because nobody knows where the leader stands.
+ */
+static enum snap_why why_of_following(const struct cluster_ev *ev, int member,
+    const struct policy *pol, struct mono now)
+{
+	const struct ev_member *m = &ev->m[member];
+
+	if (is_cut_off(m, pol, now))
+		return SNAP_WHY_NOT_STREAMING;
+	if (ev->lag.n == 0)
+		return SNAP_WHY_NONE;
+	/* A lag that is not known is not zero. */
+	if (reads_lag(ev, member, pol, now).bytes > pol->max_lag_bytes)
+		return SNAP_WHY_LAG_BYTES;
+	return SNAP_WHY_REPLICA;
+}
+
+/* A running replica: follows well enough, or did when that was last told. */
+static enum snap_why judge_replica(const struct cluster_ev *ev, int member,
+    const struct policy *pol, struct mono now, struct reads_state *st)
+{
+	bool led = ev->confirmed >= 0;
+	enum snap_why why;
+
+	if (led && is_ahead(ev, member, ev->confirmed))
+		return SNAP_WHY_DIVERGED;
+	why = led ? why_of_following(ev, member, pol, now) : SNAP_WHY_NONE;
+	if (why == SNAP_WHY_REPLICA) {
+		st->behind[member] = SNAP_WHY_NONE;
+		st->led[member] = false;
+		return why;
+	}
+	if (why != SNAP_WHY_NONE &&
+	    !is_mono_fresh(ev->confirmed_at, pol->follow_grace, now)) {
+		st->behind[member] = why;
+		return why;
+	}
+	if (st->behind[member] != SNAP_WHY_NONE)
+		return st->behind[member];
+	if (led && st->led[member])
+		return why != SNAP_WHY_NONE ? why : SNAP_WHY_NOT_STREAMING;
+	return SNAP_WHY_REPLICA;
+}
+
+static enum snap_why judge(const struct cluster_ev *ev, int member,
+    const struct policy *pol, struct mono now, struct reads_state *st)
+{
+	static const struct mono ever = {0};
+	const struct ev_member *m = &ev->m[member];
+	enum word w;
+
+	if (is_holder(ev, member, pol, now)) {
+		st->led[member] = true;
+		return member == ev->confirmed ? SNAP_WHY_LEADER
+					       : SNAP_WHY_TAKES_KEY;
+	}
+	if (!is_ev_member(ev, member, now))
+		return SNAP_WHY_NONE;
+	w = word_of(ev, member, ever, pol, now);
+	if (w != WORD_REPLICA)
+		return why_not_replica(ev, member, w);
+	if (is_foreign(ev, m))
+		return SNAP_WHY_DIVERGED;
+	if (is_tagged_out(m, pol, now))
+		return SNAP_WHY_NOLOADBALANCE;
+	return judge_replica(ev, member, pol, now, st);
+}
+
+static void forget(struct reads_state *st, int i, struct mono since)
+{
+	st->since[i] = since;
+	st->behind[i] = SNAP_WHY_NONE;
+	st->led[i] = false;
+}
+
+void reads_judge(const struct cluster_ev *ev, const struct policy *pol,
+    struct mono now, struct reads_state *st)
+{
+	assert(ev != NULL && pol != NULL && st != NULL && ev->n <= LIM_MEMBERS);
+	for (int i = 0; i < ev->n; i++) {
+		if (st->since[i].us != ev->m[i].since.us)
+			forget(st, i, ev->m[i].since);
+		st->why[i] = judge(ev, i, pol, now, st);
+		st->fit[i] = st->why[i] == SNAP_WHY_REPLICA;
+	}
+	for (int i = ev->n; i < LIM_MEMBERS; i++) {
+		st->why[i] = SNAP_WHY_NONE;
+		st->fit[i] = false;
+	}
+}
