@@ -21,12 +21,21 @@ failed      an attempt on which nobody answered what was asked: refused,
             way when the meter stopped counts neither way.
 wait        from the instant an attempt was due to the end of its answer.
 late        started more than 5 ms after it was due.
+
+What began after the mark `undo` (the host is started again, thawed, …) is no
+longer counted.
 """
 
 from history import MS, S
 
 RATE_MIN = 50                   # attempts a second, on each target
 LATE = 5 * MS
+
+
+def tries(h, label):
+    """The label's attempts, up to the mark `undo` if there is one."""
+    until = next((m["at"] for m in h.marks if m["name"] == "undo"), None)
+    return h.of(label, until=until)
 
 
 def event_at(h):
@@ -96,7 +105,7 @@ def first_right_write(h, label):
     new = writable(h)
     if new is None:
         return None
-    return min((t["at"] for t in h.of(label)
+    return min((t["at"] for t in tries(h, label)
                 if is_right_write(t) and h.member(t) == new[1]
                 and t["at"] > event_at(h)), default=None)
 
@@ -115,12 +124,12 @@ def misrouted(h, label):
         return _span([])
     wrong = is_misrouted_write if h.kind(label) == "write" else \
         lambda line: is_misrouted_read(h, line)
-    return _span([t for t in h.of(label) if wrong(t)])
+    return _span([t for t in tries(h, label) if wrong(t)])
 
 
 def failed(h, label):
     """Count, span and kinds of the attempts that failed."""
-    lines = [t for t in h.of(label) if is_failed(t)]
+    lines = [t for t in tries(h, label) if is_failed(t)]
     kinds = {}
     for line in lines:
         kind = line["rc"] + (f" {line['state']}" if "state" in line else "")
@@ -130,7 +139,7 @@ def failed(h, label):
 
 def longest_wait(h, label):
     """The longest that an attempt waited that was served in the end."""
-    return max((t["at"] - t["due"] for t in h.of(label)
+    return max((t["at"] - t["due"] for t in tries(h, label)
                 if t["rc"] == "ok"), default=None)
 
 
@@ -138,7 +147,7 @@ def longest_gap(h, label):
     """The longest time after the event without a rightly served attempt."""
     since = event_at(h)
     kind = h.kind(label)
-    right = [t["at"] for t in h.of(label) if t["rc"] == "ok"
+    right = [t["at"] for t in tries(h, label) if t["rc"] == "ok"
              and not (kind == "write" and is_misrouted_write(t))
              and not (kind == "read" and is_misrouted_read(h, t))]
     points = [since] + sorted(at for at in right if at > since)
@@ -170,7 +179,7 @@ def _after(at, since):
 
 def late_starts(h, label):
     """Attempts that the meter itself began late, or not at all."""
-    return sum(1 for t in h.of(label) if t["rc"] == "unstarted"
+    return sum(1 for t in tries(h, label) if t["rc"] == "unstarted"
                or t["start"] - t["due"] > LATE)
 
 
@@ -195,7 +204,7 @@ def invalid(h):
         if rate < RATE_MIN:
             why.append(f"{label}: {rate:.0f} served attempts a second before"
                        f" the event, expected {RATE_MIN}")
-        late, n = late_starts(h, label), len(h.of(label))
+        late, n = late_starts(h, label), len(tries(h, label))
         if late * 20 > n:
             why.append(f"{label}: the meter started {late} of {n} late")
     why += [f"meter: {line['msg']}" for line in h.errors]
@@ -209,7 +218,7 @@ def of_label(h, label):
     return {
         "label": label,
         "kind": h.kind(label),
-        "attempts": len(h.of(label)),
+        "attempts": len(tries(h, label)),
         "late": late_starts(h, label),
         "rate_before": rate_before(h, label),
         "writable": _s(_after(new and new[0], at)),
