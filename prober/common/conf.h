@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "limits.h"
+#include "lim.h"
 #include "log.h"
 #include "mono.h"
 #include "snapshot.h"

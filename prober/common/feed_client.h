@@ -4,7 +4,8 @@
  * Owns: the socket, its watchers, and the latest snapshot of each cluster with
  * the instant until which it is usable. Reconnects with back-off (100 ms
  * doubling to 1 s). Never blocks. A message that does not decode closes the
- * connection; snapshots already taken stay usable until their time is over.
+ * connection; snapshots already taken stay usable until their time is over,
+ * also those of a prober that was restarted, until the new one's are usable.
  */
 #ifndef FEED_CLIENT_H
 #define FEED_CLIENT_H
@@ -21,10 +22,12 @@ struct feed_client_cfg {
 	const char *path; /* of the socket; outlives the client */
 	uint64_t boot_id; /* of this agent's start, not 0 */
 	struct dur stale_after;
-	/* After a snapshot was taken and SEEN sent. snap is valid for the call
-	   and, under the same cluster name, from feed_client_get(). */
+	/* After a snapshot was taken and SEEN sent, and after an ECHO that
+	   makes one usable that was not: held connections may move now. snap
+	   is valid for the call; whether it is usable feed_client_get() says.
+	   The client must not be freed in it. */
 	void (*snapshot_cb)(void *arg, const struct snapshot *snap);
-	/* When the agent's counters are wanted, once a second. */
+	/* When the agent's counters are wanted, once a second; may be NULL. */
 	void (*stats_cb)(void *arg, struct feed_stats *out);
 	void *arg;
 };
@@ -41,7 +44,10 @@ void feed_client_free(struct feed_client *fc);
 const struct snapshot *feed_client_get(
     const struct feed_client *fc, const char *cluster, struct mono now);
 
-/* Tells the prober that a connection waits; at most one message in 20 ms. */
+/*
+ * Tells the prober that a connection waits; at most one message a cluster in
+ * 20 ms, the latest. Nothing happens for a cluster that was never heard of.
+ */
 void feed_client_want(
     struct feed_client *fc, const struct feed_want *want, struct mono now);
 

@@ -14,7 +14,7 @@
 #ifndef FEED_MSG_H
 #define FEED_MSG_H
 
-#include "limits.h"
+#include "lim.h"
 #include "slice.h"
 #include "snapshot.h"
 

@@ -10,7 +10,7 @@
 #include "log.h"
 
 #include <errno.h>
-#include <linux/limits.h> /* <limits.h> would find ours on its way */
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "limits.h"
+#include "lim.h"
 #include "mono.h"
 #include "slice.h"
 

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "limits.h"
+#include "lim.h"
 #include "slice.h"
 
 enum intent_want {

@@ -1,10 +1,10 @@
 /*
- * limits.h - every maximum of patroute, in one place.
+ * lim.h - every maximum of patroute, in one place.
  *
  * A buffer, table or queue that has no line here has no bound.
  */
-#ifndef LIMITS_H
-#define LIMITS_H
+#ifndef LIM_H
+#define LIM_H
 
 #define LIM_MEMBERS 32     /* of one cluster */
 #define LIM_CLUSTERS 300   /* of one patroute.conf */

@@ -1,0 +1,558 @@
+/*
+ * feed_client.c - the agent's end of the feed; see feed_client.h.
+ *
+ * Owned by the agent's main(); runs on its loop and never blocks. What is to be
+ * said upwards is state, not a queue: a flag each for PING, SEEN and WANT, whose
+ * message is made when the socket takes it, so that a slow prober costs nothing
+ * and gets the latest. The PING's instant is that of its sending.
+ */
+#include "feed_client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define FC_MAGIC 0x66656564U
+#define PING_MS 500
+#define STATS_MS 1000
+#define WANT_MS 20
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 1000
+#define PINGS 128   /* remembered: 64 s, above the longest stale_after */
+#define READ_MAX 32 /* messages of one callback, to let others run */
+#define LOG_EVERY_MS 60000
+
+/* What is known of one cluster; outlives the connection. */
+struct slot {
+	struct snapshot snap;
+	struct mono until; /* usable before this; unset: not usable */
+	/* A restarted prober's, which has no ECHO yet; snap still counts. */
+	struct snapshot next;
+	bool has_next;
+	bool seen_due, want_due;
+	struct feed_want want;
+	struct mono want_sent;
+};
+
+struct ping {
+	uint64_t nonce; /* 0: none */
+	struct mono at;
+};
+
+struct feed_client {
+	unsigned magic;
+	struct ev_loop *loop;
+	struct feed_client_cfg cfg;
+	int fd; /* -1: not connected */
+	ev_io io;
+	ev_timer retry_timer, ping_timer, stats_timer, want_timer;
+	struct dur backoff;
+	struct slot *slot[LIM_CLUSTERS];
+	unsigned slot_n;
+	/* This connection's clusters, in the order of ECHO. */
+	struct slot *order[LIM_CLUSTERS];
+	unsigned order_n;
+	struct ping pings[PINGS];
+	uint64_t nonce;
+	bool ping_due;
+	bool healthy; /* an ECHO came on this connection */
+	struct log_rate rate;
+};
+
+static struct feed_client *fc_of(void *data)
+{
+	struct feed_client *fc = data;
+
+	assert(fc != NULL && fc->magic == FC_MAGIC);
+	return fc;
+}
+
+static void fc_connect(struct feed_client *fc);
+static void fc_flush(struct feed_client *fc);
+
+/* Ends the connection, if any, and tries again after the back-off. */
+static void fc_drop(struct feed_client *fc, const char *why)
+{
+	uint32_t suppressed;
+
+	if (fc->fd != -1) {
+		ev_io_stop(fc->loop, &fc->io);
+		(void)close(fc->fd);
+		fc->fd = -1;
+	}
+	ev_timer_stop(fc->loop, &fc->ping_timer);
+	ev_timer_stop(fc->loop, &fc->stats_timer);
+	fc->order_n = 0;
+	if (fc->healthy)
+		fc->rate = (struct log_rate){0};
+	fc->healthy = false;
+	if (log_rate_ok(
+		&fc->rate, 1, dur_ms(LOG_EVERY_MS), mono_now(), &suppressed))
+		log_warnx("drop feed path=%s why=\"%s\" again_in_ms=%lld "
+			  "suppressed=%u",
+		    fc->cfg.path, why, (long long)dur_to_ms(fc->backoff),
+		    suppressed);
+	ev_timer_set(&fc->retry_timer, dur_to_s(fc->backoff), 0.);
+	ev_timer_start(fc->loop, &fc->retry_timer);
+	fc->backoff.us *= 2;
+	if (fc->backoff.us > BACKOFF_MAX_MS * 1000)
+		fc->backoff = dur_ms(BACKOFF_MAX_MS);
+}
+
+enum sent {
+	SENT_YES = 0,
+	SENT_LATER, /* no room now */
+	SENT_LOST   /* the connection is over */
+};
+
+static enum sent fc_send(struct feed_client *fc, const struct feed_msg *m)
+{
+	unsigned char buf[LIM_FEED_MSG];
+	size_t len = feed_encode(m, buf, sizeof(buf));
+	ssize_t n;
+
+	assert(len > 0);
+	if (fc->fd == -1)
+		return SENT_LOST;
+	n = send(fc->fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n == (ssize_t)len)
+		return SENT_YES;
+	/* ENOBUFS is the kernel's want of memory: no fault of the prober's. */
+	if (n == -1 && (errno == EAGAIN || errno == ENOBUFS || errno == EINTR))
+		return SENT_LATER;
+	fc_drop(fc, n == -1 ? strerrordesc_np(errno) : "short send");
+	return SENT_LOST;
+}
+
+static enum sent send_ping(struct feed_client *fc)
+{
+	struct feed_msg m = {.kind = FEED_PING};
+	struct mono now = mono_now();
+	enum sent rc;
+
+	m.u.ping.nonce = fc->nonce + 1;
+	rc = fc_send(fc, &m);
+	if (rc != SENT_YES)
+		return rc;
+	fc->nonce++;
+	fc->pings[fc->nonce % PINGS] = (struct ping){fc->nonce, now};
+	fc->ping_due = false;
+	return SENT_YES;
+}
+
+static enum sent send_seen(struct feed_client *fc, struct slot *s)
+{
+	struct feed_msg m = {.kind = FEED_SEEN};
+	enum sent rc;
+
+	m.u.seen.boot_id = s->snap.boot_id;
+	m.u.seen.seq = s->snap.seq;
+	memcpy(m.u.seen.cluster, s->snap.cluster, sizeof(m.u.seen.cluster));
+	rc = fc_send(fc, &m);
+	if (rc == SENT_YES)
+		s->seen_due = false;
+	return rc;
+}
+
+static enum sent send_want(
+    struct feed_client *fc, struct slot *s, struct mono now)
+{
+	struct feed_msg m = {.kind = FEED_WANT};
+	enum sent rc;
+
+	m.u.want = s->want;
+	rc = fc_send(fc, &m);
+	if (rc == SENT_YES) {
+		s->want_due = false;
+		s->want_sent = now;
+	}
+	return rc;
+}
+
+static void fc_watch(struct feed_client *fc, int events)
+{
+	if (fc->fd == -1 || fc->io.events == events)
+		return;
+	ev_io_stop(fc->loop, &fc->io);
+	ev_io_set(&fc->io, fc->fd, events);
+	ev_io_start(fc->loop, &fc->io);
+}
+
+/* A WANT that is due now, or the timer for one that is due soon. */
+static enum sent flush_want(
+    struct feed_client *fc, struct slot *s, struct mono now)
+{
+	if (!s->want_due)
+		return SENT_YES;
+	/* The caller's now may be a little older than want_sent. */
+	if (is_mono_set(s->want_sent) &&
+	    is_mono_before(now, mono_add(s->want_sent, dur_ms(WANT_MS)))) {
+		if (!ev_is_active(&fc->want_timer)) {
+			ev_timer_set(&fc->want_timer, WANT_MS / 1e3, 0.);
+			ev_timer_start(fc->loop, &fc->want_timer);
+		}
+		return SENT_YES;
+	}
+	return send_want(fc, s, now);
+}
+
+/* Says what is due, until it is said or the socket has no room. */
+static void fc_flush(struct feed_client *fc)
+{
+	struct mono now = mono_now();
+	enum sent rc = SENT_YES;
+
+	if (fc->fd == -1)
+		return;
+	if (fc->ping_due)
+		rc = send_ping(fc);
+	for (unsigned i = 0; rc == SENT_YES && i < fc->order_n; i++) {
+		if (fc->order[i]->seen_due)
+			rc = send_seen(fc, fc->order[i]);
+		if (rc == SENT_YES)
+			rc = flush_want(fc, fc->order[i], now);
+	}
+	if (rc != SENT_LOST)
+		fc_watch(fc, rc == SENT_LATER ? EV_READ | EV_WRITE : EV_READ);
+}
+
+static struct slot *find_slot(const struct feed_client *fc, const char *cluster)
+{
+	for (unsigned i = 0; i < fc->slot_n; i++) {
+		if (strcmp(fc->slot[i]->snap.cluster, cluster) == 0)
+			return fc->slot[i];
+	}
+	return NULL;
+}
+
+static struct slot *new_slot(struct feed_client *fc)
+{
+	struct slot *s;
+
+	if (fc->slot_n == LIM_CLUSTERS)
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (s != NULL)
+		fc->slot[fc->slot_n++] = s;
+	return s;
+}
+
+/* The slot's place among this connection's clusters; false: too many. */
+static bool note_order(struct feed_client *fc, struct slot *s)
+{
+	for (unsigned i = 0; i < fc->order_n; i++) {
+		if (fc->order[i] == s)
+			return true;
+	}
+	if (fc->order_n == LIM_CLUSTERS)
+		return false;
+	fc->order[fc->order_n++] = s;
+	return true;
+}
+
+static bool is_usable(const struct slot *s, struct mono now)
+{
+	return is_mono_set(s->until) && is_mono_before(now, s->until);
+}
+
+static void decide_by(
+    struct feed_client *fc, struct slot *s, const struct snapshot *snap)
+{
+	s->snap = *snap;
+	s->has_next = false;
+	s->seen_due = true;
+	fc_flush(fc);
+}
+
+/*
+ * From one prober what comes later is at least as new as what came before it,
+ * so a snapshot inherits its predecessor's time. Another prober's has none
+ * until its ECHO, and until then it does not push out one that is usable: a
+ * prober that has just started knows less than the one before it did.
+ */
+static bool take_snapshot(struct feed_client *fc, const struct snapshot *snap)
+{
+	struct slot *s = find_slot(fc, snap->cluster);
+
+	if (s == NULL)
+		s = new_slot(fc);
+	if (s == NULL || !note_order(fc, s))
+		return false;
+	if (s->snap.boot_id != snap->boot_id && is_usable(s, mono_now())) {
+		s->next = *snap;
+		s->has_next = true;
+		return true;
+	}
+	if (s->snap.boot_id != snap->boot_id)
+		s->until = (struct mono){0};
+	decide_by(fc, s, snap);
+	fc->cfg.snapshot_cb(fc->cfg.arg, &s->snap);
+	return true;
+}
+
+/* One cluster's part of an ECHO whose PING was sent at `asked`. */
+static void take_age(
+    struct feed_client *fc, struct slot *s, uint32_t age_ms, struct mono asked)
+{
+	struct mono now = mono_now();
+	bool was = is_usable(s, now), is_new = s->has_next;
+	struct mono until = {0};
+
+	if (age_ms != FEED_AGE_STALE)
+		until = mono_add(asked,
+		    dur_us(fc->cfg.stale_after.us - (int64_t)age_ms * 1000));
+	if (is_new && !is_mono_before(now, until))
+		return; /* nothing yet that is better than what we have */
+	s->until = until;
+	if (is_new)
+		decide_by(fc, s, &s->next);
+	if (is_usable(s, now) && (!was || is_new))
+		fc->cfg.snapshot_cb(fc->cfg.arg, &s->snap);
+}
+
+/*
+ * The ECHO vouches for what came before it, as of the PING it answers: by our
+ * own clock, so neither a queue nor a stepped clock makes old look new.
+ */
+static bool take_echo(struct feed_client *fc, const struct feed_echo *echo)
+{
+	const struct ping *p = &fc->pings[echo->nonce % PINGS];
+
+	if (echo->nonce == 0 || echo->nonce > fc->nonce ||
+	    echo->n > fc->order_n)
+		return false;
+	if (p->nonce != echo->nonce)
+		return true; /* of so long ago that it vouches for nothing */
+	if (!fc->healthy)
+		log_info("ready feed path=%s", fc->cfg.path);
+	fc->healthy = true;
+	fc->backoff = dur_ms(BACKOFF_MIN_MS);
+	for (unsigned i = 0; i < echo->n; i++)
+		take_age(fc, fc->order[i], echo->age_ms[i], p->at);
+	return true;
+}
+
+/* False: not what a prober says, or not at this place. */
+static bool take_msg(struct feed_client *fc, const struct feed_msg *m)
+{
+	switch (m->kind) {
+	case FEED_HELLO:
+		return true; /* its version was checked, no more is in it */
+	case FEED_SNAPSHOT:
+		return take_snapshot(fc, &m->u.snapshot);
+	case FEED_ECHO:
+		return take_echo(fc, &m->u.echo);
+	case FEED_SEEN:
+	case FEED_PING:
+	case FEED_WANT:
+	case FEED_STATS:
+	case FEED_NONE:
+	case FEED_KIND_N:
+		break;
+	}
+	return false;
+}
+
+/* Gives: false if the connection is over. */
+static bool read_one(struct feed_client *fc, bool *more)
+{
+	unsigned char buf[LIM_FEED_MSG];
+	struct feed_msg m;
+	ssize_t n = recv(fc->fd, buf, sizeof(buf), MSG_DONTWAIT | MSG_TRUNC);
+
+	*more = false;
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n <= 0) {
+		fc_drop(fc,
+		    n == 0 ? "closed by the prober" : strerrordesc_np(errno));
+		return false;
+	}
+	if ((size_t)n > sizeof(buf)) {
+		fc_drop(fc, "a message above the limit");
+		return false;
+	}
+	switch (feed_decode(slice_of(buf, (size_t)n), &m)) {
+	case FEED_OK:
+		break;
+	case FEED_OTHER_VERSION:
+		fc_drop(fc, "the prober speaks another version");
+		return false;
+	case FEED_BAD:
+		fc_drop(fc, "a garbled message");
+		return false;
+	}
+	if (!take_msg(fc, &m)) {
+		fc_drop(fc, "a message out of place");
+		return false;
+	}
+	/* A send on the way may have found the connection dead. */
+	*more = fc->fd != -1;
+	return *more;
+}
+
+static void on_io_cb(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct feed_client *fc = fc_of(w->data);
+	bool more = true;
+
+	(void)loop;
+	if ((revents & EV_READ) != 0) {
+		for (int i = 0; more && i < READ_MAX; i++) {
+			if (!read_one(fc, &more))
+				return;
+		}
+	}
+	fc_flush(fc);
+}
+
+static void on_ping_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct feed_client *fc = fc_of(w->data);
+
+	(void)loop;
+	(void)revents;
+	fc->ping_due = true;
+	fc_flush(fc);
+}
+
+static void on_want_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	fc_flush(fc_of(w->data));
+}
+
+/* Counters that find no room are not kept: the next ones say the same. */
+static void on_stats_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct feed_client *fc = fc_of(w->data);
+	struct feed_msg m = {.kind = FEED_STATS};
+
+	(void)loop;
+	(void)revents;
+	if (fc->cfg.stats_cb == NULL)
+		return;
+	fc->cfg.stats_cb(fc->cfg.arg, &m.u.stats);
+	(void)fc_send(fc, &m);
+}
+
+static void on_retry_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	fc_connect(fc_of(w->data));
+}
+
+static void fc_start(struct feed_client *fc)
+{
+	struct feed_msg m = {.kind = FEED_HELLO};
+
+	ev_io_set(&fc->io, fc->fd, EV_READ);
+	ev_io_start(fc->loop, &fc->io);
+	m.u.hello.boot_id = fc->cfg.boot_id;
+	(void)snprintf(m.u.hello.program, sizeof(m.u.hello.program), "%s",
+	    "patroute-spoa");
+	/* The first message on a new connection finds room, or it is dead. */
+	if (fc_send(fc, &m) != SENT_YES) {
+		if (fc->fd != -1)
+			fc_drop(fc, "no room for HELLO");
+		return;
+	}
+	ev_timer_again(fc->loop, &fc->ping_timer);
+	ev_timer_again(fc->loop, &fc->stats_timer);
+	fc->ping_due = true;
+	fc_flush(fc);
+}
+
+static void fc_connect(struct feed_client *fc)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+
+	assert(fc->fd == -1 && fc->order_n == 0);
+	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", fc->cfg.path);
+	fc->fd =
+	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fc->fd == -1 ||
+	    connect(fc->fd, (struct sockaddr *)&sa, sizeof(sa)) == -1) {
+		fc_drop(fc, strerrordesc_np(errno));
+		return;
+	}
+	fc_start(fc);
+}
+
+struct feed_client *feed_client_new(
+    struct ev_loop *loop, const struct feed_client_cfg *cfg)
+{
+	struct feed_client *fc = calloc(1, sizeof(*fc));
+
+	assert(loop != NULL && cfg != NULL && cfg->snapshot_cb != NULL);
+	assert(cfg->path != NULL && strlen(cfg->path) < LIM_PATH);
+	assert(cfg->boot_id != 0 && cfg->stale_after.us > 0);
+	if (fc == NULL)
+		return NULL;
+	fc->magic = FC_MAGIC;
+	fc->loop = loop;
+	fc->cfg = *cfg;
+	fc->fd = -1;
+	fc->backoff = dur_ms(BACKOFF_MIN_MS);
+	ev_init(&fc->io, on_io_cb);
+	/* A snapshot that is there goes before what decides by it. */
+	ev_set_priority(&fc->io, 1);
+	ev_init(&fc->retry_timer, on_retry_cb);
+	ev_timer_init(&fc->ping_timer, on_ping_cb, 0., PING_MS / 1e3);
+	ev_timer_init(&fc->stats_timer, on_stats_cb, 0., STATS_MS / 1e3);
+	ev_init(&fc->want_timer, on_want_cb);
+	fc->io.data = fc->retry_timer.data = fc->ping_timer.data = fc;
+	fc->stats_timer.data = fc->want_timer.data = fc;
+	fc_connect(fc);
+	return fc;
+}
+
+void feed_client_free(struct feed_client *fc)
+{
+	if (fc == NULL)
+		return;
+	assert(fc->magic == FC_MAGIC);
+	ev_io_stop(fc->loop, &fc->io);
+	ev_timer_stop(fc->loop, &fc->retry_timer);
+	ev_timer_stop(fc->loop, &fc->ping_timer);
+	ev_timer_stop(fc->loop, &fc->stats_timer);
+	ev_timer_stop(fc->loop, &fc->want_timer);
+	if (fc->fd != -1)
+		(void)close(fc->fd);
+	for (unsigned i = 0; i < fc->slot_n; i++)
+		free(fc->slot[i]);
+	fc->magic = 0;
+	free(fc);
+}
+
+const struct snapshot *feed_client_get(
+    const struct feed_client *fc, const char *cluster, struct mono now)
+{
+	const struct slot *s;
+
+	assert(fc != NULL && fc->magic == FC_MAGIC && cluster != NULL);
+	s = find_slot(fc, cluster);
+	return s != NULL && is_usable(s, now) ? &s->snap : NULL;
+}
+
+void feed_client_want(
+    struct feed_client *fc, const struct feed_want *want, struct mono now)
+{
+	struct slot *s;
+
+	assert(fc != NULL && fc->magic == FC_MAGIC && want != NULL);
+	s = find_slot(fc, want->cluster);
+	if (s == NULL)
+		return; /* never heard of: the prober has no such cluster */
+	s->want = *want;
+	s->want_due = true;
+	if (fc->fd != -1 && flush_want(fc, s, now) == SENT_LATER)
+		fc_watch(fc, EV_READ | EV_WRITE);
+}
