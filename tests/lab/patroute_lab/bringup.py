@@ -41,8 +41,11 @@ def up(lab, pairs):
     state.write(f"{lab.paths.shared}/inside", lab.name + "\n")
     _start_daemon(lab)
     _make_hosts(lab)
-    _start_programs(lab)
-    _wait_healthy(lab)
+    _start_cluster(lab)
+    _wait_cluster(lab)
+    if not lab.complete:
+        _unhurry(lab)
+    _start_routers(lab)
     state.write(lab.paths.complete, "")
     lab.say(f"up: leader {status.collect(lab)['leader']}, "
             f"VIP {hosts.VIP}")
@@ -84,36 +87,31 @@ def _start(lab, role):
                 lab.say(f"{host.name}: {', '.join(started)} started")
 
 
-def _start_programs(lab):
+def _start_cluster(lab):
     _start(lab, "etcd")
-    _start(lab, "hap")
     for host in lab.hosts.values():
         if host.role == "etcd":
             _wait_programs(lab, host, 40)
     lab.say("etcd answers")
     nodes = [host for host in lab.hosts.values() if host.role == "node"]
+    fresh = _key(lab, "initialize") is None
     for host in nodes:
         if programs.start(lab, host):
             lab.say(f"{host.name}: patroni started")
         # The first node makes the cluster: the others would only race.
-        if host is nodes[0]:
-            _wait_initialized(lab, host)
-    for host in lab.hosts.values():
-        if host.role == "hap":
-            _wait_programs(lab, host, 20)
+        if fresh and host is nodes[0]:
+            until("cluster initialised", 60,
+                  lambda: _key(lab, "initialize") is not None,
+                  lambda: programs.log_end(lab, nodes[0]))
 
 
-def _wait_initialized(lab, host):
-    key = f"{config.NAMESPACE}{config.SCOPE}/initialize"
-    etcds = [netns.of_host(lab.name, each) for each in lab.hosts.values()
-             if each.role == "etcd"]
-
-    def there():
-        answers = (wire.etcd_get(each, lab.settings["etcd_api"], key)
-                   for each in etcds)
-        return any(value is not None for _, value in answers)
-    until("cluster initialised", 40, there,
-          lambda: programs.log_end(lab, host))
+def _key(lab, name):
+    """The value of a key of the cluster in etcd; None without one."""
+    answers = (wire.etcd_get(netns.of_host(lab.name, host),
+                             lab.settings["etcd_api"],
+                             f"{config.NAMESPACE}{config.SCOPE}/{name}")
+               for host in lab.hosts.values() if host.role == "etcd")
+    return next((value for _, value in answers if value is not None), None)
 
 
 def _wait_programs(lab, host, seconds):
@@ -122,11 +120,11 @@ def _wait_programs(lab, host, seconds):
               lambda: programs.log_end(lab, host))
 
 
-def _wait_healthy(lab):
+def _wait_cluster(lab):
     said = []
 
     def healthy():
-        said[:] = status.trouble(status.collect(lab))
+        said[:] = status.trouble(status.collect(lab), routers=False)
         return not said
 
     def detail():
@@ -134,24 +132,52 @@ def _wait_healthy(lab):
         return "\n".join(said + [programs.log_end(lab, h) for h in nodes])
     until("a leader, and replicas that stream", 120, healthy, detail)
     lab.say("members run, replicas stream")
-    for host in lab.hosts.values():
-        if host.role == "hap":
-            _wait_routed(lab, host)
+
+
+def _unhurry(lab):
+    """From here on the members have the timings that were asked for;
+    each takes them over within the second of its present loop."""
+    leader = lab.machine(status.collect(lab)["leader"])
+    code, text = wire.request(
+        leader.namespace, 8008, "/config",
+        config.unhurried(config.dcs(lab.settings)), 10.0, "PATCH")
+    if code != 200:
+        raise LabError(f"Patroni's /config: {code} {text.strip()}")
+
+
+def _start_routers(lab):
+    """Last: what HAProxy's checks see at first is then already true, and
+    no server has to rise again."""
+    _start(lab, "hap")
+    routers = [host for host in lab.hosts.values() if host.role == "hap"]
+    for host in routers:
+        _wait_programs(lab, host, 20)
+    for host in routers:
+        _wait_routed(lab, host)
 
 
 def _wait_routed(lab, host):
-    """Until that HAProxy's checks have seen the cluster as it is."""
-    wanted = {5000: False}
-    if lab.settings["members"] > 1:
-        wanted[5001] = True
-    for port, in_recovery in wanted.items():
-        until(f"port {port} on {host.name}", 30,
-              lambda p=port, r=in_recovery: _answers(lab, host, p) is r,
-              lambda: programs.log_end(lab, host))
+    """Until that HAProxy's checks have seen the cluster as it is: each
+    port meets every member of its kind, and no other."""
+    leader = lab.host(status.collect(lab)["leader"]).address
+    members = {each.address for each in lab.hosts.values()
+               if each.role == "node"}
+    wanted = {5000: {leader}, 5001: members - {leader}, 5002: members}
+    for port, addresses in wanted.items():
+        if addresses:
+            until(f"port {port} on {host.name}", 30,
+                  lambda p=port, a=addresses: _met(lab, host, p) == a,
+                  lambda: programs.log_end(lab, host))
+
+
+def _met(lab, host, port):
+    """The members that a round of connections to that port reaches."""
+    return {_answers(lab, host, port)
+            for _ in range(2 * lab.settings["members"])}
 
 
 def _answers(lab, host, port):
-    """pg_is_in_recovery() through that port; None without an answer."""
+    """The address of the server behind a port; None without an answer."""
     try:
         with lab.inside(hosts.CLIENT):
             connection = psycopg2.connect(
@@ -162,7 +188,7 @@ def _answers(lab, host, port):
         return None
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_is_in_recovery()")
+            cursor.execute("SELECT host(inet_server_addr())")
             return cursor.fetchone()[0]
     except psycopg2.Error:
         return None

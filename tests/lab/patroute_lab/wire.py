@@ -11,19 +11,19 @@ from .errors import LabError
 
 
 def request(namespace, port, path, body=None, timeout=2.0,
-            address="127.0.0.1"):
-    """(status, text) of a GET, or of a POST if there is a body.
+            method="POST"):
+    """(status, text) of a GET, or of a POST (PATCH) if there is a body.
 
     OSError and http.client.HTTPException as the standard library has it.
     """
-    connection = http.client.HTTPConnection(address, port, timeout=timeout)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     with netns.inside(namespace):
         connection.connect()
     try:
         if body is None:
             connection.request("GET", path)
         else:
-            connection.request("POST", path, json.dumps(body),
+            connection.request(method, path, json.dumps(body),
                                {"Content-Type": "application/json"})
         answer = connection.getresponse()
         return answer.status, answer.read().decode("utf-8", "replace")
