@@ -45,6 +45,7 @@ static void complain(struct app *a, const char *why)
 	(void)fprintf(stderr, "patroute-meter: %s\n", why);
 	if (!a->m.started) {
 		a->rc = 2;
+		a->stopping = true;
 		ev_break(a->m.loop, EVBREAK_ALL);
 		return;
 	}
@@ -59,7 +60,6 @@ static void begin_stop(struct app *a, int64_t drain_ms)
 	if (a->stopping)
 		return;
 	a->stopping = true;
-	ev_io_stop(a->m.loop, &a->input);
 	targets_pause(a->m.targets);
 	if (drain_ms == 0) {
 		ev_break(a->m.loop, EVBREAK_ALL);
@@ -101,7 +101,7 @@ static void input_cb(struct ev_loop *loop, ev_io *w, int revents)
 		return;
 	}
 	a->len += (size_t)n;
-	while ((nl = memchr(a->line, '\n', a->len)) != NULL) {
+	while (!a->stopping && (nl = memchr(a->line, '\n', a->len)) != NULL) {
 		size_t used = (size_t)(nl - a->line) + 1;
 
 		*nl = '\0';
@@ -113,6 +113,8 @@ static void input_cb(struct ev_loop *loop, ev_io *w, int revents)
 		a->len = 0;
 		complain(a, "a command line is too long");
 	}
+	if (a->stopping)
+		ev_io_stop(loop, w);
 }
 
 static void flush_cb(struct ev_loop *loop, ev_timer *w, int revents)
