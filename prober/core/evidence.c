@@ -13,6 +13,7 @@
 #include "policy.h"
 #include "snapshot.h"
 #include "verdict.h"
+#include "word.h"
 
 static const struct mono unset = {0};
 
@@ -142,14 +143,6 @@ static void take_sql(struct cluster_ev *ev, const struct ev_item *item)
 		note_leader_lsn(ev, item, sql->lsn);
 }
 
-/* Patroni that cannot ask its PostgreSQL knows its state no more. */
-static bool is_telling(const struct ev_rest *r)
-{
-	return r->primary_200 ||
-	    (r->role != EV_ROLE_NONE &&
-		(r->state != EV_STATE_NONE || r->lsn != 0));
-}
-
 static void take_rest(struct cluster_ev *ev, const struct ev_item *item)
 {
 	struct ev_member *m = &ev->m[item->member];
@@ -157,7 +150,7 @@ static void take_rest(struct cluster_ev *ev, const struct ev_item *item)
 
 	if (rest->sysid != 0)
 		m->sysid = rest->sysid;
-	if (!is_telling(rest))
+	if (word_of_answer(rest) == WORD_NONE && !rest->primary_200)
 		return;
 	note_content(&m->rest_slot, item, m->rest.role != rest->role);
 	m->rest = *rest;
@@ -208,11 +201,17 @@ static int free_slot(struct cluster_ev *ev)
 		struct mono left = ev->m[i].left_at;
 
 		if (is_mono_set(left) && i != ev->dcs.leader &&
-		    i != ev->confirmed &&
+		    i != ev->confirmed && i != ev->force &&
 		    (found == -1 || is_mono_before(left, ev->m[found].left_at)))
 			found = i;
 	}
 	return found;
+}
+
+/* A key that cannot be read says no more than that the member is there. */
+static bool is_blank(const struct ev_dcs_member *d)
+{
+	return d->host[0] == '\0' && d->api_host[0] == '\0';
 }
 
 static bool is_same_place(
@@ -220,6 +219,17 @@ static bool is_same_place(
 {
 	return strcmp(a->host, b->host) == 0 && a->port == b->port &&
 	    strcmp(a->api_host, b->api_host) == 0 && a->api_port == b->api_port;
+}
+
+static void move_member(
+    struct ev_member *m, const struct ev_dcs_member *d, struct mono at)
+{
+	/* At another address another server answers. */
+	if (m->dcs.name[0] != '\0' && !is_blank(&m->dcs) &&
+	    !is_same_place(&m->dcs, d))
+		*m = (struct ev_member){
+		    .since = at, .held_key_until = m->held_key_until};
+	m->dcs = *d;
 }
 
 static void put_member(
@@ -236,11 +246,8 @@ static void put_member(
 	if (i == -1)
 		return;
 	m = &ev->m[i];
-	/* At another address another server answers. */
-	if (is_mono_before(m->since, at) && !is_same_place(&m->dcs, d))
-		*m = (struct ev_member){
-		    .since = at, .held_key_until = m->held_key_until};
-	m->dcs = *d;
+	if (m->dcs.name[0] == '\0' || !is_blank(d))
+		move_member(m, d, at);
 	m->dcs.present = true;
 	m->left_at = unset;
 }

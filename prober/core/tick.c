@@ -52,10 +52,13 @@ void tick_needs(const struct cluster_ev *ev, int member,
 {
 	assert(ev != NULL && pol != NULL && in != NULL);
 	assert(member >= 0 && member < ev->n);
+	const struct ev_member *m = &ev->m[member];
+
 	in->fast = is_fast(ev, member, pol, now);
-	in->retry = is_retry(&ev->m[member].sql_slot);
-	in->rest_retry = is_retry(&ev->m[member].rest_slot);
-	in->alone = is_tick_primary(ev, pol, now) || !ev->sql_configured;
+	in->retry = is_retry(&m->sql_slot);
+	in->rest_retry = is_retry(&m->rest_slot);
+	in->alone = is_tick_primary(ev, pol, now) || !ev->sql_configured ||
+	    is_mono_before(m->sql_slot.ok_at, m->sql_slot.alive_at);
 }
 
 bool is_tick_primary(

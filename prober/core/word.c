@@ -30,10 +30,12 @@ static enum word word_of_role(const struct ev_rest *r)
 	return WORD_NONE;
 }
 
-static enum word word_of_rest(const struct ev_rest *r)
+enum word word_of_answer(const struct ev_rest *r)
 {
+	assert(r != NULL);
 	switch (r->state) {
 	case EV_STATE_NONE:
+		return r->lsn != 0 ? word_of_role(r) : WORD_NONE;
 	case EV_STATE_RUNNING:
 	case EV_STATE_STREAMING:
 	case EV_STATE_ARCHIVE_RECOVERY:
@@ -58,7 +60,7 @@ enum word word_rest(
 	assert(m != NULL && pol != NULL);
 	if (!is_mono_fresh(m->rest_slot.ok_at, pol->max_age_rest, now))
 		return WORD_NONE;
-	return word_of_rest(&m->rest);
+	return word_of_answer(&m->rest);
 }
 
 static enum word rest_since(const struct ev_member *m, struct mono from,

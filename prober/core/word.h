@@ -32,7 +32,13 @@ enum word {
 enum word word_of(const struct cluster_ev *ev, int member, struct mono since,
     const struct policy *pol, struct mono now);
 
-/* What the last fresh REST answer by itself says; NONE if there is none. */
+/*
+ * What one REST answer by itself says. NONE: nothing of PostgreSQL, as when
+ * Patroni cannot ask it (role or state unknown, no LSN), or creates it.
+ */
+enum word word_of_answer(const struct ev_rest *r);
+
+/* What the last fresh REST answer says; NONE if there is none. */
 enum word word_rest(
     const struct ev_member *m, const struct policy *pol, struct mono now);
 
