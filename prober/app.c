@@ -1,0 +1,168 @@
+/*
+ * app.c - makes the parts, joins them, ends them in reverse order.
+ *
+ * Clusters come before the feed, the feed before HAProxy's part: a cluster
+ * tells both, and each may be told nothing while it is not there.
+ */
+#include "app.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api.h"
+#include "cluster.h"
+#include "etcd.h"
+#include "feed.h"
+#include "haproxy.h"
+#include "http_client.h"
+#include "log.h"
+#include "postgres.h"
+#include "reload.h"
+#include "resolve.h"
+
+static void change_cb(void *arg)
+{
+	struct app *app = arg;
+
+	assert(app->magic == APP_MAGIC);
+	for (uint16_t i = 0; i < app->cluster_n; i++)
+		cluster_retarget(app->cluster[i]);
+}
+
+static void stop_cb(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	(void)revents;
+	log_info("stop signal=%d", w->signum);
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void hup_cb(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	struct app *app = w->data;
+
+	(void)loop, (void)revents;
+	assert(app->magic == APP_MAGIC);
+	reload(app);
+}
+
+static void start_signals(struct app *app)
+{
+	ev_signal_init(&app->on_term, stop_cb, SIGTERM);
+	ev_signal_init(&app->on_int, stop_cb, SIGINT);
+	ev_signal_init(&app->on_hup, hup_cb, SIGHUP);
+	app->on_term.data = app->on_int.data = app->on_hup.data = app;
+	ev_signal_start(app->loop, &app->on_term);
+	ev_signal_start(app->loop, &app->on_int);
+	ev_signal_start(app->loop, &app->on_hup);
+}
+
+static bool has_same_etcd(
+    const struct conf_cluster *a, const struct conf_cluster *b)
+{
+	if (a->etcd_n != b->etcd_n)
+		return false;
+	for (uint8_t i = 0; i < a->etcd_n; i++)
+		if (a->etcd[i].tls != b->etcd[i].tls ||
+		    a->etcd[i].port != b->etcd[i].port ||
+		    strcmp(a->etcd[i].host, b->etcd[i].host) != 0)
+			return false;
+	return true;
+}
+
+/* The client that an earlier cluster on the same endpoints has, or NULL. */
+static struct etcd *etcd_of_earlier(
+    struct app *app, struct etcd *const of[], uint16_t index)
+{
+	const struct conf_cluster *all = app->conf->cluster;
+
+	for (uint16_t i = 0; i < index; i++)
+		if (of[i] != NULL && has_same_etcd(&all[i], &all[index]))
+			return of[i];
+	return NULL;
+}
+
+static bool follow_keys(struct app *app, struct etcd *e, uint16_t index)
+{
+	const struct conf_cluster *conf = &app->conf->cluster[index];
+	char prefix[LIM_NAME * 2 + 4];
+	struct etcd_sink sink = {
+	    cluster_etcd_view_cb, cluster_etcd_alive_cb, app->cluster[index]};
+	int n = snprintf(
+	    prefix, sizeof(prefix), "%s/%s/", conf->namespace, conf->scope);
+
+	assert(n > 0 && (size_t)n < sizeof(prefix));
+	return etcd_add(e, prefix, &sink);
+}
+
+static bool start_etcd(struct app *app)
+{
+	struct etcd *of[LIM_CLUSTERS] = {NULL};
+
+	for (uint16_t i = 0; i < app->cluster_n; i++) {
+		const struct conf_cluster *conf = &app->conf->cluster[i];
+
+		if (conf->etcd_n == 0)
+			continue;
+		of[i] = etcd_of_earlier(app, of, i);
+		if (of[i] == NULL) {
+			of[i] = etcd_new(app->loop, app->http, app->resolve,
+			    conf->etcd, conf->etcd_n);
+			if (of[i] == NULL)
+				return false;
+			app->etcd[app->etcd_n++] = of[i];
+		}
+		if (!follow_keys(app, of[i], i))
+			return false;
+	}
+	return true;
+}
+
+bool app_start(struct app *app)
+{
+	assert(app != NULL && app->magic == APP_MAGIC);
+	loopwatch_start(&app->watch, app->loop);
+	start_signals(app);
+	resolve_attach(app->resolve, app->loop);
+	resolve_on_change(app->resolve, change_cb, app);
+	app->http = http_client_new(app->loop);
+	app->pg = pg_client_new(app->loop);
+	if (app->http == NULL || app->pg == NULL)
+		return false;
+	for (uint16_t i = 0; i < app->conf->cluster_n; i++) {
+		app->cluster[i] = cluster_new(app, i);
+		if (app->cluster[i] == NULL)
+			return false;
+		app->cluster_n++;
+	}
+	app->feed = feed_new(app, app->socks.feed);
+	app->socks.feed = -1;
+	if (app->feed == NULL)
+		return false;
+	app->haproxy = haproxy_new(app);
+	if (app->haproxy == NULL)
+		return false;
+	app->api = api_new(app);
+	return app->api != NULL && start_etcd(app);
+}
+
+void app_stop(struct app *app)
+{
+	assert(app != NULL && app->magic == APP_MAGIC);
+	for (uint16_t i = 0; i < app->etcd_n; i++)
+		etcd_free(app->etcd[i]);
+	api_free(app->api);
+	haproxy_free(app->haproxy);
+	app->haproxy = NULL; /* the feed tells it of agents that go */
+	feed_free(app->feed);
+	for (uint16_t i = 0; i < app->cluster_n; i++)
+		cluster_free(app->cluster[i]);
+	pg_client_free(app->pg);
+	http_client_free(app->http);
+	resolve_free(app->resolve);
+	loopwatch_stop(&app->watch, app->loop);
+	ev_signal_stop(app->loop, &app->on_term);
+	ev_signal_stop(app->loop, &app->on_int);
+	ev_signal_stop(app->loop, &app->on_hup);
+	daemon_unlisten(&app->socks);
+}

@@ -1,0 +1,60 @@
+/*
+ * app.h - the one struct that main() makes and every part is reached through.
+ *
+ * Pointers only: who needs a part's functions includes that part's header.
+ */
+#ifndef APP_H
+#define APP_H
+
+#include <ev.h>
+#include <stdint.h>
+
+#include "conf.h"
+#include "daemon.h"
+#include "lim.h"
+#include "loopwatch.h"
+
+struct api;
+struct cluster;
+struct etcd;
+struct feed;
+struct haproxy;
+struct http_client;
+struct pg_client;
+struct resolve;
+
+#define APP_MAGIC 0x61707021u
+
+struct app {
+	unsigned magic;
+	struct ev_loop *loop;
+	const char *conf_path;
+	struct conf *conf;
+	uint64_t boot_id; /* of this start, random, not 0 */
+	struct mono started;
+	struct daemon_socks socks;
+	struct loopwatch watch;
+	struct resolve *resolve;
+	struct http_client *http;
+	struct pg_client *pg;
+	struct etcd *etcd[LIM_CLUSTERS]; /* one for each list of endpoints */
+	uint16_t etcd_n;
+	struct cluster *cluster[LIM_CLUSTERS]; /* as in conf, cluster_n */
+	uint16_t cluster_n;
+	struct feed *feed;
+	struct haproxy *haproxy;
+	struct api *api;
+	ev_signal on_term, on_int, on_hup;
+};
+
+/*
+ * Makes every part, in the order in which they need each other, and starts
+ * the watchers. Needs: conf, socks, boot_id, resolve and loop are set.
+ * Gives: false if memory is out; app_stop() is due either way.
+ */
+bool app_start(struct app *app) __attribute__((warn_unused_result));
+
+/* Frees every part in reverse order; parts that are not there are skipped. */
+void app_stop(struct app *app);
+
+#endif

@@ -1,0 +1,415 @@
+/*
+ * cluster.c - evidence changed -> verdict -> publish -> feed, HAProxy, log.
+ *
+ * Owns the probes of the members that the DCS names, and when each is asked
+ * (tick.h). Judges after each answer that could change a verdict and at each
+ * tick, because ages matter. Never blocks; all judgement is core's.
+ */
+#include "cluster.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+#include "feed.h"
+#include "feed_msg.h"
+#include "haproxy.h"
+#include "log.h"
+#include "patroni.h"
+#include "postgres.h"
+#include "resolve.h"
+
+#define CLUSTER_MAGIC 0x636c7573u
+#define MEMBER_MAGIC 0x636d656du
+
+/* A verdict older than this is judged anew before it is relied on: the loop
+   may have stood still (SIGSTOP), and answers must not run ahead of timers. */
+#define REFRESH_MS 250
+/* An agent repeats its WANT every 20 ms as long as the connection waits. */
+#define WANT_MS 200
+
+static const char *name_of(const struct cluster *c, int member)
+{
+	if (member < 0 || member >= c->ev.n)
+		return "none";
+	return c->ev.m[member].dcs.name;
+}
+
+static long long age_ms(struct mono t, struct mono now)
+{
+	return is_mono_set(t) ? (long long)dur_to_ms(mono_sub(now, t)) : -1;
+}
+
+/* One line a change: what was and is decided, why, on evidence how old. */
+static void log_verdict(
+    struct cluster *c, const struct verdict *old, struct mono now)
+{
+	const struct verdict *v = &c->verdict;
+	int about = v->write >= 0 ? v->write : c->ev.dcs.leader;
+	const struct ev_member *m =
+	    about >= 0 && about < c->ev.n ? &c->ev.m[about] : NULL;
+	uint32_t suppressed = 0;
+
+	if (!log_rate_ok(&c->rate, 5, dur_ms(1000), now, &suppressed))
+		return;
+	log_info("change cluster=%s write=%s was=%s why=%s was_why=%s step=%u "
+		 "oldest_ms=%lld key=%s dcs_ms=%lld about=%s rest=%s "
+		 "rest_ms=%lld sql=%s sql_ms=%lld planned=%d suppressed=%u",
+	    c->conf->name, name_of(c, v->write), name_of(c, old->write),
+	    snap_why_name(v->why), snap_why_name(old->why), v->step,
+	    (long long)dur_to_ms(v->oldest), name_of(c, c->ev.dcs.leader),
+	    age_ms(c->ev.dcs.fresh_at, now), name_of(c, about),
+	    m == NULL ? "-" : ev_rc_name(m->rest_slot.rc),
+	    m == NULL ? -1 : age_ms(m->rest_slot.at, now),
+	    m == NULL ? "-" : ev_rc_name(m->sql_slot.rc),
+	    m == NULL ? -1 : age_ms(m->sql_slot.at, now), v->planned,
+	    suppressed);
+}
+
+static void log_reads(
+    struct cluster *c, const struct reads_state *old, struct mono now)
+{
+	uint32_t suppressed = 0;
+
+	for (int i = 0; i < c->ev.n; i++) {
+		if (old->fit[i] == c->reads.fit[i])
+			continue;
+		if (!log_rate_ok(&c->rate, 5, dur_ms(1000), now, &suppressed))
+			return;
+		log_info("change cluster=%s member=%s read=%s why=%s "
+			 "suppressed=%u",
+		    c->conf->name, name_of(c, i),
+		    c->reads.fit[i] ? "yes" : "no",
+		    snap_why_name(c->reads.why[i]), suppressed);
+	}
+}
+
+/* Members that are proved not to take writes; the target is never one. */
+static uint32_t proved_against(const struct cluster *c, struct mono now)
+{
+	uint32_t mask = 0;
+
+	for (int i = 0; i < c->ev.n; i++) {
+		enum snap_why why = SNAP_WHY_NONE;
+
+		if (i != c->verdict.write && c->member[i].name[0] != '\0' &&
+		    is_verdict_against(&c->ev, i, &c->policy, now, &why))
+			mask |= UINT32_C(1) << i;
+	}
+	return mask;
+}
+
+/*
+ * HAProxy follows a move of the target, and sessions go from whoever is newly
+ * proved not to be it; also at our own start, for a leader may have changed
+ * while we were away.
+ */
+static void tell_haproxy(struct cluster *c, int8_t was, struct mono now)
+{
+	uint32_t against = proved_against(c, now);
+	uint32_t fresh = against & ~c->closed;
+
+	c->closed = against;
+	if (fresh != 0 || c->verdict.write != was)
+		haproxy_move(c->app->haproxy, c->index, fresh);
+}
+
+static void ask_all(struct cluster *c);
+
+/* Fast ticks begin at once, not when the steady second is over. */
+static void set_pace(struct cluster *c, struct mono now)
+{
+	bool fast = is_ev_transition(&c->ev, now) ||
+	    is_mono_before(now, c->wanted_till);
+	bool began = fast && !c->fast;
+
+	c->fast = fast;
+	if (began)
+		ask_all(c);
+}
+
+static void judge(struct cluster *c, struct mono now)
+{
+	const struct verdict old = c->verdict;
+	const struct reads_state old_reads = c->reads;
+
+	c->verdict = verdict_write(&c->ev, &c->policy, now);
+	ev_note_verdict(&c->ev, &c->verdict, now);
+	reads_judge(&c->ev, &c->policy, now, &c->reads);
+	c->judged_at = now;
+	struct publish_in in = {.ev = &c->ev,
+	    .conf = c->conf,
+	    .pol = &c->policy,
+	    .verdict = &c->verdict,
+	    .reads = &c->reads,
+	    .site = &c->site,
+	    .addr = (const char(*)[LIM_ADDR])c->addr};
+
+	if (publish(&in, now, &c->snap))
+		feed_cluster_changed(c->app->feed, c->index);
+	tell_haproxy(c, old.write, now);
+	if (old.write != c->verdict.write || old.why != c->verdict.why) {
+		c->changes++;
+		log_verdict(c, &old, now);
+	}
+	log_reads(c, &old_reads, now);
+	set_pace(c, now);
+}
+
+static void member_tick(struct cluster_member *m)
+{
+	struct cluster *c = m->cluster;
+	struct mono now = mono_now();
+	struct tick_in in = {
+	    .sql_busy = m->sql == NULL || is_pg_probe_busy(m->sql),
+	    .rest_busy = is_patroni_probe_busy(m->rest),
+	};
+
+	tick_needs(&c->ev, m->i, &c->policy, now, &in);
+	in.fast |= is_mono_before(now, c->wanted_till);
+	struct tick_out out = tick_decide(&m->slot, &in, now);
+
+	/* Without a target nothing is asked; the time counts all the same. */
+	if (out.sql) {
+		m->slot.last_sql = now;
+		(void)pg_probe_ask(m->sql);
+	}
+	if (out.rest) {
+		m->slot.last_rest = now;
+		(void)patroni_probe_ask(m->rest,
+		    is_tick_primary(&c->ev, &c->policy, now) ? PATRONI_PRIMARY
+							     : PATRONI_STATUS);
+	}
+	assert(out.next.us > 0);
+	ev_timer_stop(c->app->loop, &m->tick);
+	ev_timer_set(&m->tick, dur_to_s(out.next), 0.);
+	ev_timer_start(c->app->loop, &m->tick);
+}
+
+static void tick_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct cluster_member *m = w->data;
+
+	(void)loop, (void)revents;
+	assert(m->magic == MEMBER_MAGIC);
+	member_tick(m);
+	judge(m->cluster, mono_now());
+}
+
+static void ask_all(struct cluster *c)
+{
+	for (int i = 0; i < c->ev.n; i++)
+		if (c->member[i].name[0] != '\0')
+			member_tick(&c->member[i]);
+}
+
+static void item_cb(void *arg, const struct ev_item *item)
+{
+	struct cluster *c = arg;
+	struct cluster_member *m;
+
+	assert(c->magic == CLUSTER_MAGIC && item->member < LIM_MEMBERS);
+	m = &c->member[item->member];
+	if (ev_put(&c->ev, item))
+		judge(c, mono_now());
+	/* A lost probe is a question: the answer is a new connection away. */
+	if (item->rc != EV_RC_OK)
+		member_tick(m);
+}
+
+static void member_stop(struct cluster_member *m)
+{
+	ev_timer_stop(m->cluster->app->loop, &m->tick);
+	patroni_probe_free(m->rest);
+	pg_probe_free(m->sql);
+	m->rest = NULL;
+	m->sql = NULL;
+	m->name[0] = '\0';
+	memset(&m->slot, 0, sizeof(m->slot));
+	m->cluster->closed &= ~(UINT32_C(1) << m->i);
+	m->cluster->addr[m->i][0] = '\0';
+}
+
+static bool member_probes(struct cluster_member *m)
+{
+	struct cluster *c = m->cluster;
+	struct sink sink = {item_cb, c};
+	struct pg_cfg cfg;
+
+	m->rest = patroni_probe_new(c->app->http, &sink, m->i);
+	if (m->rest == NULL)
+		return false;
+	if (!c->ev.sql_configured)
+		return true;
+	memset(&cfg, 0, sizeof(cfg));
+	memcpy(cfg.user, c->conf->probe_user, sizeof(cfg.user));
+	memcpy(cfg.dbname, c->conf->probe_dbname, sizeof(cfg.dbname));
+	memcpy(cfg.passfile, c->conf->probe_passfile, sizeof(cfg.passfile));
+	m->sql = pg_probe_new(c->app->pg, &cfg, &sink, m->i);
+	return m->sql != NULL;
+}
+
+static void member_start(struct cluster_member *m, const char *name)
+{
+	struct cluster *c = m->cluster;
+
+	if (!member_probes(m)) {
+		log_warnx("drop cluster=%s member=%s why=memory", c->conf->name,
+		    name);
+		member_stop(m);
+		return;
+	}
+	memcpy(m->name, name, sizeof(m->name));
+	ev_timer_set(&m->tick, dur_to_s(tick_phase(c->index, m->i)), 0.);
+	ev_timer_start(c->app->loop, &m->tick);
+}
+
+static void member_target(struct cluster_member *m)
+{
+	struct cluster *c = m->cluster;
+	const struct ev_dcs_member *d = &c->ev.m[m->i].dcs;
+	char api[LIM_ADDR] = "";
+	char addr[LIM_ADDR] = "";
+
+	if (!resolve_get(c->app->resolve, d->host, addr))
+		addr[0] = '\0';
+	if (!resolve_get(c->app->resolve, d->api_host, api))
+		api[0] = '\0';
+	memcpy(c->addr[m->i], addr, sizeof(addr));
+	patroni_probe_target(
+	    m->rest, api, d->api_host, d->api_port, d->api_tls);
+	if (m->sql != NULL)
+		pg_probe_target(m->sql, addr, d->port);
+}
+
+/*
+ * A slot that another member took over, or whose member's key is gone, loses
+ * its probes. A member whose key expired is kept for as long as its slot says
+ * so: its key goes when its Patroni dies, and PostgreSQL may well live.
+ */
+static void member_follow(struct cluster_member *m)
+{
+	const struct ev_dcs_member *d = &m->cluster->ev.m[m->i].dcs;
+
+	if (strcmp(m->name, d->name) != 0) {
+		member_stop(m);
+		if (d->name[0] != '\0')
+			member_start(m, d->name);
+	}
+	if (m->name[0] != '\0')
+		member_target(m);
+}
+
+void cluster_retarget(struct cluster *c)
+{
+	assert(c != NULL && c->magic == CLUSTER_MAGIC);
+	for (int i = 0; i < c->ev.n; i++)
+		member_follow(&c->member[i]);
+}
+
+void cluster_etcd_view_cb(void *arg, const struct ev_view *view, struct mono at)
+{
+	struct cluster *c = arg;
+
+	assert(c->magic == CLUSTER_MAGIC);
+	(void)ev_put_dcs(&c->ev, view, at);
+	cluster_retarget(c);
+	judge(c, mono_now());
+}
+
+void cluster_etcd_alive_cb(void *arg, struct mono at)
+{
+	struct cluster *c = arg;
+
+	assert(c->magic == CLUSTER_MAGIC);
+	ev_dcs_alive(&c->ev, at);
+	judge(c, mono_now());
+}
+
+void cluster_refresh(struct cluster *c, struct mono now)
+{
+	assert(c != NULL && c->magic == CLUSTER_MAGIC);
+	if (mono_sub(now, c->judged_at).us > dur_ms(REFRESH_MS).us)
+		judge(c, now);
+}
+
+void cluster_want(struct cluster *c, struct mono now)
+{
+	assert(c != NULL && c->magic == CLUSTER_MAGIC);
+	c->wanted_till = mono_add(now, dur_ms(WANT_MS));
+	set_pace(c, now);
+}
+
+void cluster_set_site(struct cluster *c, const struct publish_site *site)
+{
+	assert(c != NULL && c->magic == CLUSTER_MAGIC && site != NULL);
+	if (memcmp(&c->site, site, sizeof(*site)) == 0)
+		return;
+	c->site = *site;
+	judge(c, mono_now());
+}
+
+const struct snapshot *cluster_snapshot(const struct cluster *c)
+{
+	assert(c != NULL && c->magic == CLUSTER_MAGIC);
+	return &c->snap;
+}
+
+bool is_cluster_usable(struct cluster *c, struct mono now)
+{
+	cluster_refresh(c, now);
+	return c->verdict.why != SNAP_WHY_NONE &&
+	    c->verdict.why != SNAP_WHY_STALE;
+}
+
+uint32_t cluster_age_ms(struct cluster *c, struct mono now)
+{
+	if (!is_cluster_usable(c, now))
+		return FEED_AGE_STALE;
+	int64_t ms = dur_to_ms(c->verdict.oldest) +
+	    dur_to_ms(mono_sub(now, c->judged_at));
+	return ms < FEED_AGE_STALE ? (uint32_t)ms : FEED_AGE_STALE - 1;
+}
+
+struct cluster *cluster_new(struct app *app, uint16_t index)
+{
+	struct cluster *c = calloc(1, sizeof(*c));
+
+	assert(app != NULL && index < app->conf->cluster_n);
+	if (c == NULL)
+		return NULL;
+	c->magic = CLUSTER_MAGIC;
+	c->app = app;
+	c->index = index;
+	c->conf = &app->conf->cluster[index];
+	c->policy = policy_of(c->conf);
+	c->site.unknown = true;
+	c->verdict.write = -1;
+	c->snap.boot_id = app->boot_id;
+	ev_reset(&c->ev, c->conf->name, c->conf->etcd_n > 0,
+	    c->conf->probe_user[0] != '\0');
+	for (uint8_t i = 0; i < LIM_MEMBERS; i++) {
+		struct cluster_member *m = &c->member[i];
+
+		m->magic = MEMBER_MAGIC;
+		m->cluster = c;
+		m->i = i;
+		ev_timer_init(&m->tick, tick_cb, 0., 0.);
+		m->tick.data = m;
+	}
+	judge(c, mono_now());
+	return c;
+}
+
+void cluster_free(struct cluster *c)
+{
+	if (c == NULL)
+		return;
+	assert(c->magic == CLUSTER_MAGIC);
+	for (uint8_t i = 0; i < LIM_MEMBERS; i++)
+		member_stop(&c->member[i]);
+	c->magic = 0;
+	free(c);
+}

@@ -1,0 +1,104 @@
+/*
+ * haptext.c - HAProxy's words. Called by haproxy.c, hapold.c and api.c; each
+ * byte comes from outside and is not trusted.
+ */
+#include "haptext.h"
+
+#include <assert.h>
+
+#include "num.h"
+
+static bool starts_with(struct slice s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return s.len >= n && memcmp(s.p, prefix, n) == 0;
+}
+
+/* The bytes up to `end`, and *s moves behind it; all of *s if there is none. */
+static struct slice cut(struct slice *s, char end)
+{
+	const unsigned char *at =
+	    s->len == 0 ? NULL : memchr(s->p, end, s->len);
+	size_t n = at == NULL ? s->len : (size_t)(at - s->p);
+	struct slice head = {s->p, n};
+
+	*s = slice_skip(*s, at == NULL ? n : n + 1);
+	return head;
+}
+
+bool haptext_old_worker(struct slice line, bool *in_old, uint64_t *pid)
+{
+	assert(in_old != NULL && pid != NULL);
+	if (starts_with(line, "#")) {
+		*in_old = starts_with(line, "# old workers");
+		return false;
+	}
+	if (!*in_old)
+		return false;
+	struct slice number = cut(&line, ' ');
+	while (starts_with(line, " "))
+		line = slice_skip(line, 1);
+	return starts_with(line, "worker") &&
+	    num_u64(number, 1, INT32_MAX, pid);
+}
+
+static bool is_hex(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = s.p[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			return false;
+	}
+	return s.len > 0 && s.len <= 16;
+}
+
+bool haptext_session(struct slice line, struct haptext_session *out)
+{
+	assert(out != NULL);
+	struct slice id = cut(&line, ':');
+	if (!starts_with(id, "0x") || !is_hex(slice_skip(id, 2)))
+		return false;
+	*out = (struct haptext_session){.id = id};
+	while (line.len > 0) {
+		struct slice word = cut(&line, ' ');
+
+		if (starts_with(word, "be="))
+			out->backend = slice_skip(word, 3);
+		else if (starts_with(word, "srv="))
+			out->server = slice_skip(word, 4);
+	}
+	return out->backend.len > 0 && out->server.len > 0;
+}
+
+bool haptext_backend(
+    struct slice backend, const char *cluster, enum hap_backend *which)
+{
+	size_t n = strlen(cluster);
+
+	assert(which != NULL);
+	if (!starts_with(backend, cluster) || backend.len == n ||
+	    backend.p[n] != '_')
+		return false;
+	struct slice suffix = slice_skip(backend, n + 1);
+	for (int b = 0; b < HAP_BACKEND_N; b++) {
+		*which = (enum hap_backend)b;
+		if (is_slice_eq(suffix, hap_backend_suffix(*which)))
+			return true;
+	}
+	return false;
+}
+
+bool haptext_check(struct slice path, struct haptext_check *out)
+{
+	assert(out != NULL);
+	if (!starts_with(path, "/check/"))
+		return false;
+	path = slice_skip(path, strlen("/check/"));
+	out->backend = cut(&path, '/');
+	out->server = cut(&path, '/');
+	return out->backend.len > 0 && out->server.len > 0 &&
+	    starts_with(path, "pid-") &&
+	    num_u64(slice_skip(path, 4), 1, INT32_MAX, &out->pid);
+}

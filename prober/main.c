@@ -1,0 +1,118 @@
+/*
+ * main.c - patroute-prober: watches Patroni clusters, tells agents and HAProxy.
+ *
+ * The order below is the order in which things may fail: the configuration
+ * before any side effect, sockets while /run is still ours to write, names
+ * resolved by a child that has none of our connections.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "app.h"
+#include "log.h"
+#include "resolve.h"
+
+#define PROGRAM "patroute-prober"
+#define CONF_PATH "/etc/patroute/patroute.conf"
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+	    "usage: " PROGRAM " [-c FILE] [--check]\n"
+	    "       " PROGRAM " --print-example | --print-man | -v | -h\n"
+	    "  -c FILE          configuration, default " CONF_PATH "\n"
+	    "  --check          check it and exit: 0 good, 1 not\n"
+	    "  --print-example  a commented example of it\n"
+	    "  --print-man      its keys as man page source\n");
+}
+
+struct options {
+	const char *conf_path;
+	bool check;
+};
+
+/* Gives: the options; does not return where one asks for text only. */
+static struct options parse_options(int argc, char **argv)
+{
+	static const struct option known[] = {{"check", no_argument, NULL, 'n'},
+	    {"print-example", no_argument, NULL, 'e'},
+	    {"print-man", no_argument, NULL, 'm'},
+	    {"version", no_argument, NULL, 'v'},
+	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	struct options o = {CONF_PATH, false};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:vh", known, NULL)) != -1) {
+		if (c == 'c')
+			o.conf_path = optarg;
+		else if (c == 'n')
+			o.check = true;
+		else if (c == 'e')
+			conf_print_example(stdout);
+		else if (c == 'm')
+			conf_print_man(stdout);
+		else if (c == 'v')
+			puts(PROGRAM " " PATROUTE_VERSION);
+		else
+			usage(c == 'h' ? stdout : stderr);
+		if (c != 'c' && c != 'n')
+			exit(c == '?' ? 2 : 0);
+	}
+	if (optind < argc) {
+		usage(stderr);
+		exit(2);
+	}
+	return o;
+}
+
+int main(int argc, char **argv)
+{
+	const struct options o = parse_options(argc, argv);
+	struct app app = {.magic = APP_MAGIC, .conf_path = o.conf_path};
+	struct conf_err err;
+
+	log_init(PROGRAM, LOG_LVL_INFO);
+	app.conf = conf_load(o.conf_path, &err);
+	if (app.conf == NULL)
+		fatal("%s", err.text);
+	if (o.check) {
+		conf_free(app.conf);
+		return 0;
+	}
+	log_set_level(app.conf->prober.log_level);
+	/* A peer that goes while we write is an errno, not the end of us. */
+	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+	daemon_limits(app.conf);
+	daemon_listen(app.conf, o.conf_path, &app.socks);
+	daemon_drop(app.conf, o.conf_path);
+	/* After the drop: resolving names takes no privilege. */
+	app.resolve = resolve_new();
+	if (app.resolve == NULL)
+		fatal("cannot start the resolver: %s", strerror(errno));
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		fatal("cannot start libcurl");
+	if (getrandom(&app.boot_id, sizeof(app.boot_id), 0) == -1)
+		fatal("getrandom: %s", strerror(errno));
+	app.boot_id |= 1; /* not 0 */
+	app.started = mono_now();
+	app.loop = ev_loop_new(EVFLAG_AUTO);
+	if (app.loop == NULL || !app_start(&app))
+		fatal("out of memory or descriptors at start");
+	/* Ready to serve; whether there is a verdict /healthz says. */
+	daemon_notify("READY=1");
+	log_info(
+	    "ready version=" PATROUTE_VERSION " clusters=%u", app.cluster_n);
+	(void)ev_run(app.loop, 0);
+	daemon_notify("STOPPING=1");
+	app_stop(&app);
+	ev_loop_destroy(app.loop);
+	conf_free(app.conf);
+	curl_global_cleanup();
+	return 0;
+}

@@ -1,0 +1,169 @@
+/*
+ * sock.c - listening sockets. Called at start, before privileges are dropped,
+ * but for sock_connect_unix(), which does not block.
+ */
+#include "sock.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lim.h"
+#include "slice.h"
+
+#define BACKLOG 1024
+
+static int close_keeping_errno(int fd)
+{
+	int saved = errno;
+
+	(void)close(fd);
+	errno = saved;
+	return -1;
+}
+
+static bool unix_addr(const char *path, struct sockaddr_un *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->sun_family = AF_UNIX;
+	if (slice_copy(slice_str(path), out->sun_path, sizeof(out->sun_path)))
+		return true;
+	errno = ENAMETOOLONG;
+	return false;
+}
+
+/* The directory of `path`, one level, as far as it is missing. */
+static bool make_directory(const char *path, struct sock_owner owner)
+{
+	char dir[LIM_PATH];
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL || slash == path)
+		return true;
+	if (!slice_copy(slice_of(path, (size_t)(slash - path)), dir, LIM_PATH))
+		return false;
+	if (mkdir(dir, 0750) == -1)
+		return errno == EEXIST;
+	return chown(dir, owner.uid, owner.gid) == 0;
+}
+
+/* A socket file that nobody listens on goes; anything else stays. */
+static bool remove_stale(const struct sockaddr_un *sun, int type)
+{
+	struct stat st;
+
+	if (lstat(sun->sun_path, &st) == -1)
+		return errno == ENOENT;
+	if (!S_ISSOCK(st.st_mode)) {
+		errno = ENOTSOCK;
+		return false;
+	}
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return false;
+	int rc = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	int why = errno;
+	(void)close(fd);
+	/* EPROTOTYPE: somebody listens, with another type of socket. */
+	if (rc == 0 || (why != ECONNREFUSED && why != ENOENT)) {
+		errno = rc == 0 || why == EAGAIN || why == EPROTOTYPE
+		    ? EADDRINUSE
+		    : why;
+		return false;
+	}
+	return unlink(sun->sun_path) == 0 || errno == ENOENT;
+}
+
+int sock_listen_unix(const char *path, int type, struct sock_owner owner)
+{
+	struct sockaddr_un sun;
+
+	assert(path != NULL);
+	if (!unix_addr(path, &sun) || !make_directory(path, owner) ||
+	    !remove_stale(&sun, type))
+		return -1;
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return -1;
+	/* Nobody may connect before the owner is set: none listens yet. */
+	mode_t mask = umask(0177);
+	int rc = bind(fd, (const struct sockaddr *)&sun, sizeof(sun));
+	(void)umask(mask);
+	/* The mode first: it is not ours to change once the file is not. */
+	if (rc == -1 || chmod(path, 0660) == -1 ||
+	    chown(path, owner.uid, owner.gid) == -1 ||
+	    listen(fd, BACKLOG) == -1)
+		return close_keeping_errno(fd);
+	return fd;
+}
+
+static socklen_t inet_addr_of(
+    const char *addr, uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)out;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
+
+	memset(out, 0, sizeof(*out));
+	if (inet_pton(AF_INET, addr, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(port);
+		return sizeof(*in);
+	}
+	if (inet_pton(AF_INET6, addr, &in6->sin6_addr) == 1) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(port);
+		return sizeof(*in6);
+	}
+	return 0;
+}
+
+int sock_listen_tcp(const char *addr, uint16_t port)
+{
+	struct sockaddr_storage ss;
+	int one = 1;
+
+	assert(addr != NULL);
+	socklen_t len = inet_addr_of(addr, port, &ss);
+	if (len == 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	int fd =
+	    socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == -1 ||
+	    bind(fd, (const struct sockaddr *)&ss, len) == -1 ||
+	    listen(fd, BACKLOG) == -1)
+		return close_keeping_errno(fd);
+	return fd;
+}
+
+int sock_connect_unix(const char *path)
+{
+	struct sockaddr_un sun;
+
+	assert(path != NULL);
+	if (!unix_addr(path, &sun))
+		return -1;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return -1;
+	if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == -1)
+		return close_keeping_errno(fd);
+	return fd;
+}
+
+void sock_close(int *fd)
+{
+	assert(fd != NULL);
+	if (*fd != -1)
+		(void)close(*fd);
+	*fd = -1;
+}
