@@ -97,6 +97,7 @@ enum ev_rc pg_error_of_libpq(const char *text)
 	} sentences[] = {
 	    {"closed the connection unexpectedly", EV_RC_LOST},
 	    {"out of memory", EV_RC_LOCAL},
+	    {"invalid response to SSL", EV_RC_PARSE}, /* not PostgreSQL */
 	    {"SSL", EV_RC_TLS},
 	    {"certificate", EV_RC_TLS},
 	    {"password", EV_RC_AUTH},

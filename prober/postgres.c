@@ -200,7 +200,7 @@ static uint64_t bytes_received(const struct pg_probe *p)
 
 	if (getsockopt(PQsocket(p->conn), IPPROTO_TCP, TCP_INFO, &info, &len) ==
 	    -1)
-		return 0;
+		return p->received; /* libpq has closed it: nothing came */
 	return info.tcpi_bytes_received;
 }
 
@@ -375,7 +375,7 @@ static void begin_connection(struct pg_probe *p)
 	    "keepalives_interval", "keepalives_count", "tcp_user_timeout",
 	    NULL};
 	const char *const value[] = {p->addr, port, p->cfg.user, p->cfg.dbname,
-	    p->cfg.passfile[0] != '\0' ? p->cfg.passfile : "/dev/null",
+	    p->cfg.passfile[0] != '\0' ? p->cfg.passfile : "/dev/null/none",
 	    "patroute-prober", "prefer", "disable", "any", "UTF8", "2", "1",
 	    "2", "2000", NULL};
 

@@ -1,0 +1,351 @@
+/*
+ * sources_driver.c - runs one of the prober's sources and prints, one JSON
+ * line each, what reached its sink. The wire tests' end of the real code.
+ *
+ *   sources_driver etcd PREFIX[,PREFIX…] HOST:PORT…
+ *   sources_driver patroni ADDR PORT
+ *   sources_driver sql ADDR PORT USER DBNAME PASSFILE
+ *   sources_driver resolve
+ *
+ * Commands come on standard input, a line each: "ask", "primary", "every MS"
+ * (ask again so long after each answer; 0: at the end of each at once), "target
+ * ADDR PORT", "get NAME". At its end everything is freed, so that a leak
+ * checker sees it.
+ */
+#include <curl/curl.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "etcd.h"
+#include "evidence.h"
+#include "log.h"
+#include "patroni.h"
+#include "postgres.h"
+#include "resolve.h"
+
+struct driver {
+	struct ev_loop *loop;
+	struct resolve *resolve;
+	struct http_client *http;
+	struct etcd *etcd;
+	struct patroni_probe *patroni;
+	struct pg_client *pg;
+	struct pg_probe *sql;
+	ev_io in;
+	ev_timer again;
+	enum patroni_ask what;
+	long every_ms; /* -1: only when told */
+	char line[512];
+	size_t used;
+	char prefix[8][LIM_TEXT];
+};
+
+static void print_time(const char *key, struct mono t)
+{
+	(void)printf("\"%s\":%lld", key, (long long)t.us);
+}
+
+static void print_string(const char *key, const char *s)
+{
+	(void)printf(",\"%s\":\"", key);
+	for (; *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\' || (unsigned char)*s < ' ')
+			(void)printf("\\u%04x", (unsigned char)*s);
+		else
+			(void)putchar(*s);
+	}
+	(void)putchar('"');
+}
+
+static void print_member(const struct ev_dcs_member *m, bool first)
+{
+	(void)printf("%s{\"port\":%u,\"api_port\":%u,\"role\":%d,\"state\":%d,"
+		     "\"tli\":%u,\"lsn\":%llu,\"noloadbalance\":%d,"
+		     "\"weight\":%u",
+	    first ? "" : ",", (unsigned)m->port, (unsigned)m->api_port,
+	    (int)m->role, (int)m->state, m->tli, (unsigned long long)m->lsn,
+	    m->noloadbalance, (unsigned)m->weight);
+	print_string("name", m->name);
+	print_string("host", m->host);
+	print_string("api_host", m->api_host);
+	(void)putchar('}');
+}
+
+static void view_cb(void *arg, const struct ev_view *v, struct mono at)
+{
+	const char *prefix = arg;
+	uint8_t i;
+
+	(void)printf("{\"kind\":\"view\",");
+	print_time("at", at);
+	(void)putchar(',');
+	print_time("now", mono_now());
+	print_string("prefix", prefix);
+	(void)printf(",\"revision\":%lld,\"leader_rev\":%lld,\"has_leader\":%d,"
+		     "\"pause\":%d,\"has_failover\":%d,\"sysid\":%llu",
+	    (long long)v->revision, (long long)v->leader_rev, v->has_leader,
+	    v->pause, v->has_failover, (unsigned long long)v->sysid);
+	print_string("leader", v->leader);
+	(void)printf(",\"members\":[");
+	for (i = 0; i < v->n; i++)
+		print_member(&v->m[i], i == 0);
+	(void)printf("]}\n");
+}
+
+static void alive_cb(void *arg, struct mono at)
+{
+	(void)printf("{\"kind\":\"alive\",");
+	print_time("at", at);
+	(void)putchar(',');
+	print_time("now", mono_now());
+	print_string("prefix", arg);
+	(void)printf("}\n");
+}
+
+static void print_rest(const struct ev_rest *r)
+{
+	(void)printf(",\"role\":%d,\"state\":%d,\"primary_200\":%d,\"tli\":%u,"
+		     "\"lsn\":%llu,\"sysid\":%llu,\"pause\":%d",
+	    (int)r->role, (int)r->state, r->primary_200, r->tli,
+	    (unsigned long long)r->lsn, (unsigned long long)r->sysid, r->pause);
+}
+
+static void print_sql(const struct ev_sql *s)
+{
+	(void)printf(",\"in_recovery\":%d,\"read_only\":%d,\"tli\":%u,"
+		     "\"lsn\":%llu,\"receive_lsn\":%llu,"
+		     "\"streaming_known\":%d,\"streaming\":%d",
+	    s->in_recovery, s->read_only, s->tli, (unsigned long long)s->lsn,
+	    (unsigned long long)s->receive_lsn, s->streaming_known,
+	    s->streaming);
+}
+
+static void ask(struct driver *d)
+{
+	if (d->patroni != NULL)
+		(void)patroni_probe_ask(d->patroni, d->what);
+	if (d->sql != NULL)
+		(void)pg_probe_ask(d->sql);
+}
+
+static void again_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	ask(w->data);
+}
+
+static void item_cb(void *arg, const struct ev_item *item)
+{
+	struct driver *d = arg;
+
+	(void)printf("{\"kind\":\"item\",\"src\":%d,\"member\":%u,",
+	    (int)item->src, (unsigned)item->member);
+	print_time("asked", item->asked);
+	(void)putchar(',');
+	print_time("at", item->at);
+	print_string("rc", ev_rc_name(item->rc));
+	if (item->rc == EV_RC_OK && item->src == EV_REST)
+		print_rest(&item->u.rest);
+	if (item->rc == EV_RC_OK && item->src == EV_SQL)
+		print_sql(&item->u.sql);
+	(void)printf("}\n");
+	if (d->every_ms == 0) {
+		ask(d);
+	} else if (d->every_ms > 0) {
+		ev_timer_stop(d->loop, &d->again);
+		ev_timer_set(&d->again, (double)d->every_ms / 1000.0, 0.0);
+		ev_timer_start(d->loop, &d->again);
+	}
+}
+
+static void set_target(struct driver *d, const char *addr, const char *port)
+{
+	uint16_t n = (uint16_t)strtoul(port, NULL, 10);
+
+	if (d->patroni != NULL)
+		patroni_probe_target(d->patroni, addr, NULL, n, false);
+	if (d->sql != NULL)
+		pg_probe_target(d->sql, addr, n);
+}
+
+static void print_name(struct driver *d, const char *name)
+{
+	struct mono asked = mono_now();
+	char addr[LIM_ADDR];
+	bool known = resolve_get(d->resolve, name, addr);
+
+	(void)printf("{\"kind\":\"name\",\"known\":%d,\"took_us\":%lld", known,
+	    (long long)mono_sub(mono_now(), asked).us);
+	print_string("name", name);
+	print_string("addr", known ? addr : "");
+	(void)printf("}\n");
+}
+
+static void change_cb(void *arg)
+{
+	(void)arg;
+	(void)printf("{\"kind\":\"change\"}\n");
+}
+
+static void obey(struct driver *d, char *line)
+{
+	char *save = NULL;
+	char *word = strtok_r(line, " ", &save);
+	char *a = strtok_r(NULL, " ", &save);
+	char *b = strtok_r(NULL, " ", &save);
+
+	if (word == NULL)
+		return;
+	if (strcmp(word, "ask") == 0) {
+		d->what = PATRONI_STATUS;
+		ask(d);
+	} else if (strcmp(word, "primary") == 0) {
+		d->what = PATRONI_PRIMARY;
+		ask(d);
+	} else if (strcmp(word, "every") == 0 && a != NULL) {
+		d->every_ms = strtol(a, NULL, 10);
+		ask(d);
+	} else if (strcmp(word, "target") == 0 && b != NULL) {
+		set_target(d, a, b);
+	} else if (strcmp(word, "get") == 0 && a != NULL) {
+		print_name(d, a);
+	} else {
+		(void)fprintf(stderr, "unknown command: %s\n", word);
+		ev_break(d->loop, EVBREAK_ALL);
+	}
+}
+
+static void in_cb(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct driver *d = w->data;
+	char *end;
+	ssize_t n =
+	    read(w->fd, d->line + d->used, sizeof(d->line) - 1 - d->used);
+
+	(void)revents;
+	if (n <= 0) {
+		ev_break(loop, EVBREAK_ALL);
+		return;
+	}
+	d->used += (size_t)n;
+	d->line[d->used] = '\0';
+	while ((end = strchr(d->line, '\n')) != NULL) {
+		*end = '\0';
+		obey(d, d->line);
+		d->used -= (size_t)(end + 1 - d->line);
+		memmove(d->line, end + 1, d->used + 1);
+	}
+}
+
+static bool start_etcd(struct driver *d, int argc, char **argv)
+{
+	const struct etcd_sink base = {.view = view_cb, .alive = alive_cb};
+	struct conf_endpoint ep[LIM_ENDPOINTS] = {0};
+	struct etcd_sink sink = base;
+	char *save = NULL, *p;
+	uint8_t n = 0, k = 0;
+	int i;
+
+	for (i = 3; i < argc && n < LIM_ENDPOINTS; i++, n++) {
+		char *colon = strrchr(argv[i], ':');
+
+		if (colon == NULL)
+			return false;
+		(void)slice_copy(slice_of(argv[i], (size_t)(colon - argv[i])),
+		    ep[n].host, sizeof(ep[n].host));
+		ep[n].port = (uint16_t)strtoul(colon + 1, NULL, 10);
+	}
+	if (n == 0)
+		return false;
+	d->etcd = etcd_new(d->loop, d->http, d->resolve, ep, n);
+	if (d->etcd == NULL)
+		return false;
+	for (p = strtok_r(argv[2], ",", &save); p != NULL && k < 8;
+	     p = strtok_r(NULL, ",", &save), k++) {
+		(void)slice_copy(
+		    slice_str(p), d->prefix[k], sizeof(d->prefix[k]));
+		sink.arg = d->prefix[k];
+		if (!etcd_add(d->etcd, p, &sink))
+			return false;
+	}
+	return true;
+}
+
+static bool start(struct driver *d, int argc, char **argv)
+{
+	const struct sink sink = {.item = item_cb, .arg = d};
+	struct pg_cfg cfg = {0};
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (strcmp(what, "etcd") == 0 && argc > 3)
+		return start_etcd(d, argc, argv);
+	if (strcmp(what, "patroni") == 0 && argc == 4) {
+		d->patroni = patroni_probe_new(d->http, &sink, 7);
+	} else if (strcmp(what, "sql") == 0 && argc == 7) {
+		(void)slice_copy(
+		    slice_str(argv[4]), cfg.user, sizeof(cfg.user));
+		(void)slice_copy(
+		    slice_str(argv[5]), cfg.dbname, sizeof(cfg.dbname));
+		(void)slice_copy(
+		    slice_str(argv[6]), cfg.passfile, sizeof(cfg.passfile));
+		d->sql = pg_probe_new(d->pg, &cfg, &sink, 7);
+	} else {
+		resolve_on_change(d->resolve, change_cb, d);
+		return strcmp(what, "resolve") == 0;
+	}
+	set_target(d, argv[2], argv[3]);
+	return true;
+}
+
+static void stop(struct driver *d)
+{
+	ev_io_stop(d->loop, &d->in);
+	ev_timer_stop(d->loop, &d->again);
+	etcd_free(d->etcd);
+	patroni_probe_free(d->patroni);
+	pg_probe_free(d->sql);
+	pg_client_free(d->pg);
+	http_client_free(d->http);
+	resolve_free(d->resolve);
+	ev_loop_destroy(d->loop);
+	curl_global_cleanup();
+}
+
+int main(int argc, char **argv)
+{
+	static struct driver d = {.what = PATRONI_STATUS, .every_ms = -1};
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	bool ok;
+
+	log_init("sources_driver", LOG_LVL_DEBUG);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)sigaction(SIGPIPE, &ignore, NULL);
+	d.resolve = resolve_new();
+	d.loop = ev_default_loop(EVFLAG_AUTO);
+	if (d.resolve == NULL || d.loop == NULL ||
+	    curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return 1;
+	resolve_attach(d.resolve, d.loop);
+	d.http = http_client_new(d.loop);
+	d.pg = pg_client_new(d.loop);
+	if (d.http == NULL || d.pg == NULL)
+		return 1;
+	ev_init(&d.again, again_cb);
+	d.again.data = &d;
+	ev_io_init(&d.in, in_cb, STDIN_FILENO, EV_READ);
+	d.in.data = &d;
+	ev_io_start(d.loop, &d.in);
+	ok = start(&d, argc, argv);
+	if (ok)
+		(void)ev_run(d.loop, 0);
+	else
+		(void)fprintf(stderr, "bad arguments\n");
+	stop(&d);
+	return ok ? 0 : 2;
+}
