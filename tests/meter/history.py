@@ -190,8 +190,7 @@ class History:
                 if line["state"] in ("primary", "readonly", "replica")
                 and since - gap <= line["at"] <= until + gap]
         edges = [since - gap] + seen + [until + gap]
-        return len(seen) > 1 and all(
-            b - a <= 2 * gap for a, b in zip(edges, edges[1:]))
+        return all(b - a <= 2 * gap for a, b in zip(edges, edges[1:]))
 
 
 class Session:

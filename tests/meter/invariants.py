@@ -283,11 +283,9 @@ def i17_no_harm(h, pairs, since=None, until=None, near=50 * MS,
 
 def _served(h, line):
     """Answered, by the right role."""
-    if line["rc"] != "ok":
-        return False
-    kind = h.kind(line["label"])
-    return not (kind == "write" and line["rec"]) and \
-        not (kind == "read" and is_misrouted_read(h, line))
+    # A misrouted write was refused by the standby: that is no ok either.
+    return line["rc"] == "ok" and not (
+        h.kind(line["label"]) == "read" and is_misrouted_read(h, line))
 
 
 def _check_attempt(h, check, line, others, near):

@@ -90,7 +90,7 @@ class Made:
     def history(self, end=True):
         """All of it, between `meta` and `end`."""
         meta = {"at": 0, "ev": "meta", "run": "made",
-                "targets": [{"label": label, "kind": kind}
+                "targets": [{"label": label, "kind": kind, "every": 10 * MS}
                             for label, kind in KINDS.items()
                             if any(line.get("label") == label
                                    for line in self.lines)],

@@ -183,13 +183,20 @@ def late_starts(h, label):
                or t["start"] - t["due"] > LATE)
 
 
-def rate_before(h, label, window=2 * S):
-    """Rightly served attempts a second in the window before the event."""
-    at = event_at(h)
+def rate_before(h, label, at, window=2 * S):
+    """Rightly served attempts a second in the window before an instant."""
     good = {"write": is_right_write, "read": lambda t: t["rc"] == "ok",
             "any": lambda t: t["rc"] == "ok"}[h.kind(label)]
     return sum(1 for t in h.of(label, at - window, at)
                if good(t)) * S / window
+
+
+def is_steady(h, window=2 * S):
+    """Whether of late every target served nearly all that it was asked."""
+    last = h.lines[-1]["at"] if h.lines else 0
+    # What was due a moment ago may still be under way.
+    return all(rate_before(h, t["label"], last - S // 5, window) >=
+               0.9 * S / t["every"] for t in h.meta["targets"])
 
 
 def invalid(h):
@@ -200,7 +207,7 @@ def invalid(h):
     if not any(mark["name"] == "event" for mark in h.marks):
         return why + ["the history has no event"]
     for label in h.labels():
-        rate = rate_before(h, label)
+        rate = rate_before(h, label, event_at(h))
         if rate < RATE_MIN:
             why.append(f"{label}: {rate:.0f} served attempts a second before"
                        f" the event, expected {RATE_MIN}")
@@ -220,7 +227,7 @@ def of_label(h, label):
         "kind": h.kind(label),
         "attempts": len(tries(h, label)),
         "late": late_starts(h, label),
-        "rate_before": rate_before(h, label),
+        "rate_before": rate_before(h, label, at),
         "writable": _s(_after(new and new[0], at)),
         "first_right_write": _s(_after(first_right_write(h, label),
                                        new and new[0]))

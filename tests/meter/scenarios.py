@@ -18,6 +18,7 @@ from meter import TOP, Meter, MeterError
 
 HEALTHY_WAIT = 150.0
 LEADER_WAIT = 120.0
+STEADY_WAIT = 60.0
 
 
 class Scenario:
@@ -91,6 +92,7 @@ def run_once(lab, name, targets, path, *, before=3.0, after=12.0,
             if prepare:
                 prepare(lab, m)
             m.run(before)
+            m.wait(measures.is_steady, STEADY_WAIT, "steady traffic")
             m.mark("event", name)
             undone = False
             scenario.do(lab, leader)

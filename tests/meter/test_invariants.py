@@ -203,6 +203,27 @@ def test_i16_a_failed_read_with_no_replica():
     assert broken(inv.i16_reads(made.history())) == []
 
 
+def test_i16_a_failed_read_while_the_last_replica_died():
+    made = Made()
+    made.says(500, "b", "refused")
+    made.sampled(0, 2000, "c", "replica", "0/1000", streaming=True)
+    made.tried(4500, "r", rc="fin")     # c has said nothing for 2.5 s
+    made.says(5000, "c", "silent")
+    assert broken(inv.i16_reads(made.history())) == []
+
+
+def test_i16_a_failed_read_while_the_last_replica_is_promoted():
+    made = Made()
+    made.says(500, "b", "refused")
+    made.sampled(0, 9000, "c", "replica", "0/1000", streaming=True)
+    made.key(4000, "c")
+    made.tried(4500, "r", rc="fin")
+    assert broken(inv.i16_reads(made.history())) == []
+    made.key(4100, "a")
+    made.tried(7500, "r", rc="fin")
+    assert len(broken(inv.i16_reads(made.history()))) == 1
+
+
 def lagging(lsn, streaming=True, since=20000):
     """c stands at that LSN from `since` on; a is confirmed all along."""
     made = Made()
@@ -312,6 +333,28 @@ def test_i17_a_session_that_the_control_lost_too():
     made.session("cr", "b")
     made.closed(900, "r", "b")
     made.closed(1500, "cr", "b")
+    assert broken(inv.i17_no_harm(made.history(), PAIRS)) == []
+
+
+def test_i17_other_sessions_prove_nothing():
+    made = both(until=4000)
+    made.session("r", "b")
+    made.session("cr", "c")             # elsewhere
+    made.session("cr", "b", n=1, at=2000)       # opened later
+    made.closed(900, "r", "b")
+    assert broken(inv.i17_no_harm(made.history(), PAIRS)) == []
+
+
+def test_i17_a_refused_statement_is_harm_too():
+    made = both()
+    made.tried(505, "w", "a", rc="sql", state="25006")
+    assert broken(inv.i17_no_harm(made.history(), PAIRS))
+
+
+def test_i17_a_control_that_misroutes_serves_nobody():
+    made = both()
+    made.tried(505, "r", rc="fin")
+    made.tried(507, "cr", "a", rec=False)
     assert broken(inv.i17_no_harm(made.history(), PAIRS)) == []
 
 

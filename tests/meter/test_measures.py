@@ -98,6 +98,34 @@ def test_a_read_on_the_primary_is_right_if_nobody_else_runs():
     assert measures.misrouted(made.history(), "r")["n"] == 0
 
 
+def test_a_member_seen_promoted_by_the_read_itself():
+    made = Made()
+    made.says(100, "c", "refused")
+    made.says(100, "a", "refused")
+    made.tried(200, "r", "b", rec=False)        # the next poll will see it
+    made.says(210, "b", "primary")
+    assert measures.misrouted(made.history(), "r")["n"] == 0
+
+
+def test_a_failed_read_is_not_misrouted():
+    made = Made()
+    made.tried(200, "r", rc="fin")
+    assert measures.misrouted(made.history(), "r")["n"] == 0
+    assert measures.failed(made.history(), "r")["n"] == 1
+
+
+def test_what_comes_after_the_undoing_is_not_counted():
+    made = switchover()
+    made.add(9000, "mark", name="undo")
+    made.tried(9500, "w", "c", rec=True)
+    made.tried(9600, "w", rc="refused")
+    made.tried(9700, "w", "b", took=5000)
+    h = made.history()
+    assert measures.misrouted(h, "w")["n"] == 0
+    assert "refused" not in measures.failed(h, "w")["kinds"]
+    assert measures.longest_wait(h, "w") == 4 * MS
+
+
 def test_any_is_never_misrouted():
     made = Made()
     made.tried(10, "x", "a", rec=False)
@@ -141,6 +169,8 @@ def test_old_sessions():
     made.session("w", "a", n=1)
     made.session("w", "b", n=2)         # sat elsewhere
     made.session("w", "a", n=3, at=9000)        # too late
+    made.session("w", "a", n=4)
+    made.closed(2000, "w", "a", n=4)            # before
     made.closed(3400, "w", "a", n=0)
     made.closed(4450, "w", "a", n=1)
     got = measures.old_sessions(made.history(), "w")
@@ -167,7 +197,21 @@ def test_late_starts():
 
 
 def test_rate_before():
-    assert measures.rate_before(switchover().history(), "w") == 100
+    h = switchover().history()
+    assert measures.rate_before(h, "w", measures.event_at(h)) == 100
+    assert measures.rate_before(h, "w", 4500 * MS) == 14.5
+
+
+def test_steady():
+    made = Made()
+    made.traffic(0, 3000, "w", "a")
+    made.traffic(0, 3000, "r", "b", "c")
+    assert measures.is_steady(made.history())
+    made.traffic(0, 3000, "cw", "b", rec=True)
+    assert not measures.is_steady(made.history())
+    made = Made()
+    made.traffic(0, 1000, "w", "a")
+    assert not measures.is_steady(made.history())
 
 
 def test_too_little_traffic_is_invalid():
