@@ -199,7 +199,7 @@ def test_late_starts():
 def test_rate_before():
     h = switchover().history()
     assert measures.rate_before(h, "w", measures.event_at(h)) == 100
-    assert measures.rate_before(h, "w", 4500 * MS) == 14.5
+    assert measures.rate_before(h, "w", 4500 * MS) == 39.5
 
 
 def test_steady():
