@@ -46,7 +46,7 @@ class Target:
 
     def command(self):
         """The meter's command."""
-        return _words("target", self.label, f"{self.address}:{self.port}",
+        return _words("target", f"'{self.label}'", f"{self.address}:{self.port}",
                       self.kind, self.every_ms, **self.more)
 
 
@@ -175,7 +175,7 @@ class Meter:
 
     def hold(self, label, n, tag, every_ms=0):
         """Opens n more sessions through a target; busy ones with every_ms."""
-        self.send(f"hold {label} {n} {tag}" +
+        self.send(f"hold '{label}' {n} {tag}" +
                   (f" every_ms={every_ms}" if every_ms else ""))
 
     def follow(self):

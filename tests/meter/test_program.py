@@ -301,8 +301,8 @@ def test_sessions_tell_who_closed_them(peer):
 
 def test_busy_sessions_record_each_statement(peer):
     p = peer(server(recovery=False))
-    h = run([f"target t 127.0.0.1:{p.port} write 60000", "start",
-             "hold t 1 busy every_ms=20", "mark event text"], 0.5)
+    h = run([f"target 'two words' 127.0.0.1:{p.port} write 60000", "start",
+             "hold 'two words' 1 busy every_ms=20", "mark event text"], 0.5)
     (session,) = h.sessions.values()
     assert 15 < len(session.statements) < 27
     assert all(line["rc"] == "ok" and line["txid"] == 777

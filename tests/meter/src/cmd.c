@@ -110,7 +110,7 @@ static bool run_target(struct meter *m, const struct words *ws)
 	struct target_conf t = {.kind = kind_of(ws->w[3])};
 	int64_t every_ms, deadline_ms = DEADLINE_MS, max = INFLIGHT_MAX;
 
-	if (!is_word(ws->w[1]) || !words_addr(ws->w[2], &t.addr) ||
+	if (!is_label(ws->w[1]) || !words_addr(ws->w[2], &t.addr) ||
 	    t.kind == KIND_NONE || !words_int(ws->w[4], 1, 60000, &every_ms) ||
 	    !value_int(ws, 5, "deadline_ms", 600000, &deadline_ms) ||
 	    !value_int(ws, 5, "inflight", 20000, &max))

@@ -59,7 +59,7 @@ struct who {
  * Writes the statement for one question: who are you, and for KIND_WRITE a
  * row besides, in one query, so that a standby still says who it is before
  * it refuses (25006).
- * Needs: label and m->table are plain words (checked when they are set).
+ * Needs: label, run and table are plain words (checked when they are set).
  */
 void who_query(const struct meter *m, enum kind kind, const char *label,
     int64_t seq, char sql[static METER_SQL]);
@@ -69,5 +69,8 @@ void who_row(struct who *w, const struct pgw_msg *row);
 
 /* Gives: true if `s` is a word of letters, digits, '_', '-' and '.'. */
 bool is_word(const char *s);
+
+/* The same, but a target's label may be several words. */
+bool is_label(const char *s);
 
 #endif

@@ -13,14 +13,24 @@
 
 #define ASK "SELECT inet_server_addr(),pg_is_in_recovery()"
 
-bool is_word(const char *s)
+static bool is_made_of(const char *s, const char *chars)
 {
-	static const char plain[] =
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "0123456789_-.";
 	size_t n = strlen(s);
 
-	return n > 0 && n < METER_NAME && strspn(s, plain) == n;
+	return n > 0 && n < METER_NAME && strspn(s, chars) == n;
+}
+
+#define PLAIN \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+
+bool is_word(const char *s)
+{
+	return is_made_of(s, PLAIN);
+}
+
+bool is_label(const char *s)
+{
+	return is_made_of(s, PLAIN " ");
 }
 
 void who_query(const struct meter *m, enum kind kind, const char *label,
@@ -28,7 +38,7 @@ void who_query(const struct meter *m, enum kind kind, const char *label,
 {
 	int n;
 
-	assert(is_word(label) && is_word(m->table) && is_word(m->run));
+	assert(is_label(label) && is_word(m->table) && is_word(m->run));
 	if (kind == KIND_WRITE)
 		n = snprintf(sql, METER_SQL,
 		    ASK ";INSERT INTO %s(run,label,seq,node,txid) VALUES("
