@@ -1,0 +1,378 @@
+/*
+ * test_reads.c - who may be read from, and why not.
+ */
+#include "world.h"
+
+#define BOUND (16 << 20)
+
+static void replicas_are_fit_and_the_leader_is_not(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	assert_read(&w, A, SNAP_WHY_LEADER);
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	assert_read(&w, C, SNAP_WHY_REPLICA);
+}
+
+static void unknown_members_are_unfit(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 3);
+	world_key(&w, A, at(0));
+	(void)world_judge(&w, at(0));
+	assert_read(&w, A, SNAP_WHY_TAKES_KEY);
+	assert_read(&w, B, SNAP_WHY_NONE);
+}
+
+static void taker_of_the_key_leaves_at_that_event(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	world_key(&w, B, at(10));
+	assert_int_equal(world_judge(&w, at(10)), -1);
+	assert_read(&w, B, SNAP_WHY_TAKES_KEY);
+	assert_read(&w, C, SNAP_WHY_REPLICA);
+	/* The old leader is out of recovery until it is seen in it. */
+	assert_read(&w, A, SNAP_WHY_CONFLICT);
+	/* Also where the DCS is lost right after. */
+	for (int64_t ms = 500; ms <= 10000; ms += 500) {
+		world_poll_sql(&w, B, at(ms));
+		world_poll_rest(&w, B, at(ms));
+	}
+	(void)world_judge(&w, at(10000));
+	assert_read(&w, B, SNAP_WHY_TAKES_KEY);
+}
+
+static void old_leader_returns_when_it_follows(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	world_key(&w, B, at(10));
+	w.peer[A].sql = EV_RC_REFUSED;
+	world_poll(&w, at(20));
+	(void)world_judge(&w, at(20));
+	assert_read(&w, A, SNAP_WHY_NOT_RUNNING);
+	world_promote(&w, B);
+	w.peer[C].streaming = false;
+	w.peer[A] = w.peer[C];
+	world_poll(&w, at(1000));
+	assert_int_equal(world_judge(&w, at(1000)), B);
+	/* C, which was fit, still is; A has to show that it follows. */
+	assert_read(&w, A, SNAP_WHY_NOT_STREAMING);
+	assert_read(&w, C, SNAP_WHY_REPLICA);
+	w.peer[A].streaming = true;
+	w.peer[A].tli = w.peer[B].tli;
+	world_poll(&w, at(1500));
+	(void)world_judge(&w, at(1500));
+	assert_read(&w, A, SNAP_WHY_REPLICA);
+}
+
+static void old_leader_serves_while_nobody_else_leads(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 1, 0);
+	world_key(&w, -1, at(10));
+	w.peer[A].primary = false;
+	world_poll(&w, at(20));
+	assert_int_equal(world_judge(&w, at(20)), -1);
+	assert_read(&w, A, SNAP_WHY_REPLICA);
+}
+
+/* The leader is dead; no replica streams any more. */
+static void leaderless(struct world *w, int64_t from, int64_t to)
+{
+	w->peer[A].sql = w->peer[A].rest = EV_RC_REFUSED;
+	for (int i = B; i <= C; i++)
+		w->peer[i].streaming = false;
+	world_run(w, from, to);
+}
+
+static void dead_leader_takes_no_reads_down(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	leaderless(&w, 500, 60000);
+	assert_int_equal(w.v.write, -1);
+	assert_false(w.reads.fit[A]);
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	assert_read(&w, C, SNAP_WHY_REPLICA);
+}
+
+static void lag_binds_not_while_leaderless(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	leaderless(&w, 500, 1000);
+	w.peer[C].lsn -= 2 * BOUND;
+	world_run(&w, 1500, 5000);
+	assert_read(&w, C, SNAP_WHY_REPLICA);
+	/* It binds once the new leader was confirmed for follow_grace. */
+	world_promote(&w, B);
+	world_key(&w, B, at(5100));
+	world_run(&w, 5500, 15000);
+	assert_read(&w, C, SNAP_WHY_REPLICA);
+	w.peer[C].streaming = true;
+	world_poll(&w, at(15499));
+	(void)world_judge(&w, at(15499));
+	assert_read(&w, C, SNAP_WHY_REPLICA);
+	(void)world_judge(&w, at(15500));
+	assert_read(&w, C, SNAP_WHY_LAG_BYTES);
+}
+
+static void replica_that_lagged_keeps_that_verdict(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.peer[C].lsn -= 2 * BOUND;
+	world_run(&w, 500, 1000);
+	assert_read(&w, C, SNAP_WHY_LAG_BYTES);
+	leaderless(&w, 1500, 5000);
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	assert_read(&w, C, SNAP_WHY_LAG_BYTES);
+}
+
+static void lag_in_bytes_binds_above_its_bound(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.peer[B].lsn = w.peer[A].lsn - BOUND;
+	w.peer[C].lsn = w.peer[A].lsn - BOUND - 1;
+	world_poll(&w, at(500));
+	(void)world_judge(&w, at(500));
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	assert_read(&w, C, SNAP_WHY_LAG_BYTES);
+	assert_int_equal(w.snap.m[B].lag_bytes, BOUND);
+}
+
+/* 100 MB/s and an answer 900 ms old: compared with the leader of that time. */
+static void lag_is_of_one_time(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	for (int64_t ms = 1000; ms <= 5000; ms += 1000) {
+		w.peer[B].lsn = w.peer[A].lsn;
+		world_poll_sql(&w, B, at(ms));
+		w.peer[A].lsn += 90 << 20;
+		world_poll_sql(&w, A, at(ms + 900));
+		w.peer[A].lsn += 10 << 20;
+		ev_dcs_alive(&w.ev, at(ms + 900));
+		(void)world_judge(&w, at(ms + 900));
+		if (ms == 1000)
+			continue; /* it began to write between two answers */
+		assert_read(&w, B, SNAP_WHY_REPLICA);
+		assert_true(w.snap.m[B].lag_bytes < BOUND);
+	}
+}
+
+static void unknown_lag_is_not_zero(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.peer[B].lsn = 0;
+	world_poll(&w, at(500));
+	(void)world_judge(&w, at(500));
+	assert_read(&w, B, SNAP_WHY_LAG_BYTES);
+	assert_true(w.snap.m[B].lag_bytes == SNAP_LAG_UNKNOWN);
+}
+
+static void not_streaming_binds_but_archive_recovery_will_do(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.peer[B].streaming = w.peer[C].streaming = false;
+	w.peer[C].state = EV_STATE_ARCHIVE_RECOVERY;
+	world_poll(&w, at(500));
+	(void)world_judge(&w, at(500));
+	assert_read(&w, B, SNAP_WHY_NOT_STREAMING);
+	assert_read(&w, C, SNAP_WHY_REPLICA);
+}
+
+static void lost_probe_changes_no_read(void **state)
+{
+	static const enum ev_rc once[] = {
+	    EV_RC_LOST, EV_RC_TIMEOUT, EV_RC_STOPPING, EV_RC_BUSY, EV_RC_AUTH};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(once); i++) {
+		struct world w;
+
+		world_settled(&w, 3, 0);
+		w.peer[B].sql = once[i];
+		world_sql(&w, B, at(1000), at(1800));
+		world_poll_sql(&w, A, at(1800));
+		(void)world_judge(&w, at(1800));
+		assert_read(&w, B, SNAP_WHY_REPLICA);
+	}
+}
+
+static void dead_postmaster_is_unfit_at_once(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.peer[B].sql = EV_RC_REFUSED;
+	w.peer[C].sql = EV_RC_STARTING;
+	world_poll(&w, at(100));
+	(void)world_judge(&w, at(100));
+	assert_read(&w, B, SNAP_WHY_NOT_RUNNING);
+	assert_read(&w, C, SNAP_WHY_NOT_RUNNING);
+	assert_int_equal(w.snap.m[B].flags & SNAP_F_LIVE, 0);
+}
+
+static void silent_replica_is_unfit_at_the_bound(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	world_poll_sql(&w, A, at(1900));
+	world_poll_rest(&w, C, at(1900));
+	(void)world_judge(&w, (struct mono){at(2000).us - 1});
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	(void)world_judge(&w, at(2000));
+	assert_read(&w, B, SNAP_WHY_SILENT);
+	assert_read(&w, C, SNAP_WHY_REPLICA);
+}
+
+static void tag_binds_wherever_it_is_said(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.view.m[B].noloadbalance = true;
+	world_key(&w, A, at(10));
+	w.ev.m[C].rest.noloadbalance = true;
+	(void)world_judge(&w, at(10));
+	assert_read(&w, B, SNAP_WHY_NOLOADBALANCE);
+	assert_read(&w, C, SNAP_WHY_NOLOADBALANCE);
+}
+
+static void stray_branch_is_never_read(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 4, 0);
+	/* C was promoted by hand, B follows it; D is of another cluster. */
+	world_promote(&w, C);
+	w.peer[B].tli = w.peer[C].tli;
+	w.peer[D].sysid = 78;
+	world_poll(&w, at(500));
+	(void)world_judge(&w, at(500));
+	assert_read(&w, B, SNAP_WHY_DIVERGED);
+	assert_read(&w, C, SNAP_WHY_DIVERGED);
+	assert_read(&w, D, SNAP_WHY_DIVERGED);
+}
+
+static void without_the_dcs_primary_200_tells_who_leads(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	/* The DCS is lost; Patroni fails over from A to B unseen. */
+	world_promote(&w, B);
+	w.peer[A].primary = false;
+	w.peer[A].streaming = true;
+	w.peer[B].claims = true;
+	for (int64_t ms = 500; ms <= 5000; ms += 500) {
+		for (int i = 0; i < 3; i++) {
+			world_poll_sql(&w, i, at(ms));
+			world_poll_rest(&w, i, at(ms));
+		}
+		(void)world_judge(&w, at(ms));
+	}
+	assert_int_equal(w.v.write, B);
+	assert_read(&w, A, SNAP_WHY_REPLICA);
+	assert_read(&w, B, SNAP_WHY_LEADER);
+}
+
+static void wiped_dcs_takes_no_reads_down(void **state)
+{
+	struct world w;
+	uint8_t n;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	n = w.view.n;
+	w.view.n = 0;
+	world_key(&w, -1, at(100));
+	world_run(&w, 500, 9500);
+	assert_int_equal(w.v.write, -1);
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	w.view.n = n;
+	world_key(&w, A, at(9600));
+	world_run(&w, 10000, 10500);
+	assert_int_equal(w.v.write, A);
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+}
+
+static void member_that_left_is_unfit_after_its_grace(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.view.n = 2;
+	world_key(&w, A, at(500));
+	world_run(&w, 500, 30000);
+	assert_read(&w, C, SNAP_WHY_REPLICA);
+	assert_int_equal(w.snap.n, 3);
+	world_run(&w, 30500, 30500);
+	assert_read(&w, C, SNAP_WHY_NONE);
+	assert_int_equal(w.snap.n, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(replicas_are_fit_and_the_leader_is_not),
+	    cmocka_unit_test(unknown_members_are_unfit),
+	    cmocka_unit_test(taker_of_the_key_leaves_at_that_event),
+	    cmocka_unit_test(old_leader_returns_when_it_follows),
+	    cmocka_unit_test(old_leader_serves_while_nobody_else_leads),
+	    cmocka_unit_test(dead_leader_takes_no_reads_down),
+	    cmocka_unit_test(lag_binds_not_while_leaderless),
+	    cmocka_unit_test(replica_that_lagged_keeps_that_verdict),
+	    cmocka_unit_test(lag_in_bytes_binds_above_its_bound),
+	    cmocka_unit_test(lag_is_of_one_time),
+	    cmocka_unit_test(unknown_lag_is_not_zero),
+	    cmocka_unit_test(not_streaming_binds_but_archive_recovery_will_do),
+	    cmocka_unit_test(lost_probe_changes_no_read),
+	    cmocka_unit_test(dead_postmaster_is_unfit_at_once),
+	    cmocka_unit_test(silent_replica_is_unfit_at_the_bound),
+	    cmocka_unit_test(tag_binds_wherever_it_is_said),
+	    cmocka_unit_test(stray_branch_is_never_read),
+	    cmocka_unit_test(without_the_dcs_primary_200_tells_who_leads),
+	    cmocka_unit_test(wiped_dcs_takes_no_reads_down),
+	    cmocka_unit_test(member_that_left_is_unfit_after_its_grace),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,213 @@
+/*
+ * test_tick.c - whom to ask, and when to look again.
+ */
+#include "world.h"
+
+#include "tick.h"
+
+static struct tick_out decide(
+    struct tick_slot *s, const struct tick_in *in, int64_t ms)
+{
+	struct tick_out out = tick_decide(s, in, at(ms));
+
+	assert_true(out.next.us > 0);
+	if (out.sql)
+		s->last_sql = at(ms);
+	if (out.rest)
+		s->last_rest = at(ms);
+	return out;
+}
+
+static void steady_is_once_a_second(void **state)
+{
+	struct tick_slot s = {0};
+	const struct tick_in in = {0};
+	struct tick_out out;
+
+	(void)state;
+	out = decide(&s, &in, 0);
+	assert_true(out.sql && out.rest);
+	assert_int_equal(dur_to_ms(out.next), 1000);
+	out = decide(&s, &in, 999);
+	assert_true(!out.sql && !out.rest);
+	assert_int_equal(dur_to_ms(out.next), 1);
+	out = decide(&s, &in, 1000);
+	assert_true(out.sql && out.rest);
+}
+
+static void fast_is_20_ms_by_sql_alone(void **state)
+{
+	struct tick_slot s = {0};
+	const struct tick_in in = {.fast = true};
+	int sql = 0, rest = 0;
+
+	(void)state;
+	for (int64_t ms = 0; ms < 2000; ms++) {
+		struct tick_out out = decide(&s, &in, ms);
+
+		sql += out.sql;
+		rest += out.rest;
+	}
+	assert_int_equal(sql, 100);
+	assert_int_equal(rest, 2);
+}
+
+static void one_in_flight_is_enough(void **state)
+{
+	struct tick_slot s = {0};
+	const struct tick_in in = {
+	    .fast = true, .sql_busy = true, .rest_busy = true};
+	struct tick_out out;
+
+	(void)state;
+	out = decide(&s, &in, 0);
+	assert_true(!out.sql && !out.rest);
+	assert_int_equal(dur_to_ms(out.next), 20);
+}
+
+static void rest_is_never_asked_more_than_twice_a_second(void **state)
+{
+	struct tick_slot s = {0};
+	const struct tick_in in = {
+	    .fast = true, .retry = true, .rest_retry = true, .alone = true};
+	int rest = 0, sql = 0;
+
+	(void)state;
+	for (int64_t ms = 0; ms < 10000; ms++) {
+		struct tick_out out = decide(&s, &in, ms);
+
+		rest += out.rest;
+		sql += out.sql;
+	}
+	assert_int_equal(rest, 20);
+	assert_int_equal(sql, 500);
+}
+
+static void phases_are_spread(void **state)
+{
+	unsigned in[10] = {0};
+
+	(void)state;
+	for (unsigned c = 0; c < 100; c++) {
+		for (unsigned m = 0; m < 3; m++) {
+			int64_t us = tick_phase(c, m).us;
+
+			assert_true(us >= 0 && us < 1000000);
+			in[us / 100000]++;
+		}
+	}
+	for (unsigned i = 0; i < 10; i++)
+		assert_true(in[i] >= 20 && in[i] <= 40);
+}
+
+static struct tick_in needs(struct world *w, int m, int64_t ms)
+{
+	struct tick_in in = {0};
+
+	tick_needs(&w->ev, m, &w->pol, at(ms), &in);
+	return in;
+}
+
+static void who_may_be_confirmed_is_asked_fast(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	assert_false(needs(&w, A, 0).fast);
+	world_key(&w, B, at(10));
+	assert_true(needs(&w, B, 10).fast);
+	assert_false(needs(&w, A, 10).fast);
+	world_key(&w, -1, at(20));
+	assert_true(needs(&w, A, 20).fast);
+	assert_true(needs(&w, C, 20).fast);
+	assert_true(needs(&w, C, 5000).fast);
+	assert_false(needs(&w, C, 60010).fast);
+}
+
+static void lost_probe_is_asked_again_once(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.peer[B].sql = EV_RC_TIMEOUT;
+	world_sql(&w, B, at(1000), at(1800));
+	assert_true(needs(&w, B, 1800).retry);
+	assert_false(needs(&w, B, 1800).rest_retry);
+	world_sql(&w, B, at(1820), at(2620));
+	assert_false(needs(&w, B, 2620).retry);
+	w.peer[C].rest = EV_RC_TIMEOUT;
+	world_rest(&w, C, at(1000), at(1800));
+	assert_true(needs(&w, C, 1800).rest_retry);
+}
+
+static void lost_connection_is_asked_again_for_a_second(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.peer[B].sql = EV_RC_LOST;
+	world_sql(&w, B, at(500), at(500));
+	assert_true(needs(&w, B, 500).retry);
+	world_sql(&w, B, at(1000), at(1000));
+	assert_false(needs(&w, B, 1000).retry);
+	w.peer[C].sql = EV_RC_STOPPING;
+	world_sql(&w, C, at(500), at(500));
+	assert_true(needs(&w, C, 500).retry);
+	world_sql(&w, C, at(520), at(521));
+	assert_false(needs(&w, C, 521).retry);
+}
+
+static void primary_is_asked_before_the_dcs_is_stale(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	assert_false(is_tick_primary(&w.ev, &w.pol, at(1499)));
+	assert_false(needs(&w, A, 1499).alone);
+	assert_true(is_tick_primary(&w.ev, &w.pol, at(1500)));
+	assert_true(needs(&w, A, 1500).alone);
+	world_key(&w, -1, at(2000));
+	assert_false(is_tick_primary(&w.ev, &w.pol, at(2000)));
+	w.view.pause = true;
+	world_key(&w, -1, at(2000));
+	assert_true(is_tick_primary(&w.ev, &w.pol, at(2000)));
+	w.ev.dcs.configured = false;
+	world_key(&w, A, at(2000));
+	assert_true(is_tick_primary(&w.ev, &w.pol, at(2000)));
+}
+
+static void rest_counts_more_where_sql_says_nothing(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.peer[A].sql = EV_RC_AUTH;
+	world_poll(&w, at(500));
+	assert_true(needs(&w, A, 500).alone);
+	assert_false(needs(&w, B, 500).alone);
+	w.ev.sql_configured = false;
+	assert_true(needs(&w, B, 500).alone);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(steady_is_once_a_second),
+	    cmocka_unit_test(fast_is_20_ms_by_sql_alone),
+	    cmocka_unit_test(one_in_flight_is_enough),
+	    cmocka_unit_test(rest_is_never_asked_more_than_twice_a_second),
+	    cmocka_unit_test(phases_are_spread),
+	    cmocka_unit_test(who_may_be_confirmed_is_asked_fast),
+	    cmocka_unit_test(lost_probe_is_asked_again_once),
+	    cmocka_unit_test(lost_connection_is_asked_again_for_a_second),
+	    cmocka_unit_test(primary_is_asked_before_the_dcs_is_stale),
+	    cmocka_unit_test(rest_counts_more_where_sql_says_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
