@@ -85,6 +85,18 @@ class Driver:
         return self.next(lambda x: x["kind"] == "alive" and x["at"] > after,
                          timeout, "heartbeat")
 
+    def connections_to(self, port):
+        """Established ones that are this process's own."""
+        fds = f"/proc/{self.p.pid}/fd"
+        mine = set()
+        for fd in os.listdir(fds):
+            with contextlib.suppress(OSError):
+                mine.add(os.readlink(f"{fds}/{fd}"))
+        with open("/proc/net/tcp", encoding="ascii") as f:
+            rows = [line.split() for line in f]
+        return sum(r[2].endswith(f":{port:04X}") and r[3] == "01" and
+                   f"socket:[{r[9]}]" in mine for r in rows)
+
     def log(self):
         self.err.seek(0)
         return self.err.read()

@@ -1,0 +1,459 @@
+"""The etcd edge: real etcd where it can show the fault, else scripted bytes."""
+import base64
+import contextlib
+import json
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from sources_lib import Driver, Etcd, Peer, free_port, now_us, read_request, \
+    wait_for
+
+PREFIX = "/service/main/"
+LEADER = PREFIX + "leader"
+MEMBER = ('{"conn_url":"postgres://10.0.0.%d:5432/postgres","api_url":'
+          '"http://10.0.0.%d:8008/patroni","role":"replica",'
+          '"state":"running","timeline":2}')
+
+
+def member(n):
+    return MEMBER % (n, n)
+
+
+@pytest.fixture(scope="module")
+def etcd():
+    with Etcd() as e:
+        yield e
+
+
+def driver(*endpoints, prefix=PREFIX):
+    return Driver("etcd", prefix, *endpoints)
+
+
+def test_reads_and_follows(etcd):
+    etcd.put(LEADER, "node1")
+    etcd.put(PREFIX + "members/node1", member(1))
+    with driver(*etcd.endpoints()) as d:
+        view = d.view(leader="node1")
+        assert view["at"] <= view["now"]
+        assert [m["name"] for m in view["members"]] == ["node1"]
+        assert view["members"][0]["host"] == "10.0.0.1"
+        d.alive()
+        for n in range(2, 12):
+            etcd.put(LEADER, f"node{n}")
+            moved = d.view(leader=f"node{n}")
+            # An event is true when it comes; that is when it is told.
+            assert moved["now"] - moved["at"] < 20_000
+        etcd.delete(LEADER)
+        assert d.view(has_leader=0)["leader_rev"] == 0
+        etcd.delete(PREFIX + "members/node1")
+        assert d.view(members=[])
+
+
+def test_event_latency(etcd):
+    """From the write's answer to the sink, ten writes."""
+    with driver(*etcd.endpoints()) as d:
+        d.view()
+        d.alive()
+        sock = socket.create_connection(("127.0.0.1", etcd.client[0]))
+        took = []
+        for n in range(10):
+            body = json.dumps({
+                "key": base64.b64encode(LEADER.encode()).decode(),
+                "value": base64.b64encode(b"n%d" % n).decode()})
+            sock.sendall((f"POST /v3/kv/put HTTP/1.1\r\nHost: x\r\n"
+                          f"Content-Length: {len(body)}\r\n\r\n{body}"
+                          ).encode())
+            sock.recv(4096)
+            answered = now_us()
+            took.append(d.view(leader=f"n{n}")["now"] - answered)
+        sock.close()
+        print(f"put answered to view: median {sorted(took)[5]} us, "
+              f"max {max(took)} us")
+        assert max(took) < 50_000
+
+
+def test_heartbeat_is_of_when_it_was_asked(etcd):
+    with driver(*etcd.endpoints()) as d:
+        d.view()
+        beats = [d.alive() for _ in range(3)]
+        for b in beats:
+            assert b["at"] <= b["now"]
+        for a, b in zip(beats, beats[1:]):
+            assert 800_000 < b["at"] - a["at"] < 1_300_000
+
+
+def test_two_clusters_on_one_client(etcd):
+    other = "/service/other/"
+    etcd.put(LEADER, "node1")
+    etcd.put(other + "leader", "nodeX")
+    with driver(*etcd.endpoints(), prefix=f"{PREFIX},{other}") as d:
+        d.view(prefix=PREFIX, leader="node1")
+        d.view(prefix=other, leader="nodeX")
+        d.alive()
+        etcd.put(other + "leader", "nodeY")
+        d.view(prefix=other, leader="nodeY")
+        etcd.put(LEADER, "node2")
+        d.view(prefix=PREFIX, leader="node2")
+        # One stream, and one connection for all that is asked.
+        assert d.connections_to(etcd.client[0]) == 2
+        seen = {d.alive()["prefix"], d.alive()["prefix"]}
+        assert seen == {PREFIX, other}
+
+
+def test_etcd_restarts_and_is_wiped():
+    with Etcd() as e:
+        e.put(LEADER, "node1")
+        for n in range(20):
+            e.put(PREFIX + "members/node1", member(n))
+        with driver(*e.endpoints()) as d:
+            d.view(leader="node1")
+            d.alive()
+            e.p[0].kill()
+            e.p[0].wait()
+            e.start(0)
+            e.wait()
+            d.view(leader="node1", timeout=5)
+            d.alive()
+            e.wipe()
+            e.put(LEADER, "node7")
+            view = d.view(leader="node7", timeout=5)
+            assert view["revision"] < 20 and view["members"] == []
+            d.alive(after=view["at"])
+
+
+def test_etcd_is_not_there_yet():
+    with Etcd() as e:
+        e.p[0].kill()
+        e.p[0].wait()
+        with driver(*e.endpoints()) as d:
+            assert d.drain(1.5) == []
+            e.start(0)
+            d.view(timeout=6)
+            d.alive()
+
+
+def test_a_frozen_endpoint_and_a_lost_quorum():
+    with Etcd(3) as e:
+        e.put(LEADER, "node1")
+        with driver(*e.endpoints()) as d:
+            d.view(leader="node1")
+            d.alive()
+            frozen = now_us()
+            e.freeze(0)
+            view = d.view(leader="node1", timeout=6)
+            assert view["at"] > frozen
+            print(f"frozen to next endpoint: "
+                  f"{(view['now'] - frozen) / 1000:.0f} ms")
+            assert view["now"] - frozen < 3_000_000
+            e.put(LEADER, "node2", endpoint=1)
+            d.view(leader="node2")
+            # Two of three are away: nothing is proved any more.
+            e.freeze(1)
+            d.drain(1.5)
+            lost = now_us()
+            assert [x for x in d.drain(3) if x["at"] > lost] == []
+            e.thaw(0)
+            e.thaw(1)
+            back = d.view(leader="node2", timeout=8)
+            assert back["at"] > lost
+            d.alive()
+
+
+def test_our_own_pause_is_followed_by_a_new_read(etcd):
+    etcd.put(LEADER, "node1")
+    with driver(*etcd.endpoints()) as d:
+        d.view(leader="node1")
+        d.alive()
+        d.p.send_signal(signal.SIGSTOP)
+        etcd.put(LEADER, "node2")
+        time.sleep(1.5)
+        etcd.put(LEADER, "node3")
+        d.p.send_signal(signal.SIGCONT)
+        resumed = now_us()
+        view = d.view(timeout=3)
+        assert view["leader"] == "node3"
+        assert view["at"] >= resumed - 20_000
+        assert view["now"] - resumed < 1_000_000
+
+
+class Swallower:
+    """A proxy before a real etcd: what a watch says is swallowed while it is
+    `on`."""
+
+    def __init__(self, port):
+        self.on, self.to = False, port
+        self.peer = Peer(self.handle, parallel=True)
+        self.port = self.peer.port
+
+    def handle(self, _, conn):
+        up = socket.create_connection(("127.0.0.1", self.to))
+        is_watch = threading.Event()
+
+        def forth():
+            with contextlib.suppress(OSError):
+                while True:
+                    got = conn.recv(65536)
+                    if not got:
+                        break
+                    if b"/v3/watch" in got:
+                        is_watch.set()
+                    up.sendall(got)
+            with contextlib.suppress(OSError):
+                up.shutdown(socket.SHUT_RDWR)
+
+        threading.Thread(target=forth, daemon=True).start()
+        with up:
+            while True:
+                got = up.recv(65536)
+                if not got:
+                    return
+                if not (self.on and is_watch.is_set()):
+                    conn.sendall(got)
+
+
+@pytest.mark.parametrize("change", ["put", "delete"])
+def test_a_silent_stream_is_found_out(etcd, change):
+    etcd.put(LEADER, "node1")
+    proxy = Swallower(etcd.client[0])
+    with proxy.peer, driver(f"127.0.0.1:{proxy.port}") as d:
+        d.view(leader="node1")
+        d.alive()
+        proxy.on = True
+        changed = now_us()
+        if change == "put":
+            etcd.put(LEADER, "node2")
+        else:
+            etcd.delete(LEADER)
+        time.sleep(0.1)
+        got = d.next(lambda x: x["kind"] == "view" or x["at"] > changed, 5)
+        # No heartbeat after the change before what changed is known.
+        assert got["kind"] == "view"
+        assert (got["has_leader"], got["leader"]) == (
+            (1, "node2") if change == "put" else (0, ""))
+        print(f"swallowed {change} found out after "
+              f"{(got['now'] - changed) / 1000:.0f} ms")
+        assert got["now"] - changed < 2_500_000
+
+
+# ---- bytes that a real etcd never sends, or not on demand ----
+
+HEAD = '"header":{"cluster_id":"7","member_id":"1","revision":"%d"}'
+KEY = base64.b64encode(LEADER.encode()).decode()
+
+
+def kv(value, revision):
+    return ('{"key":"%s","create_revision":"2","mod_revision":"%d",'
+            '"version":"%d","value":"%s"}' % (
+                KEY, revision, revision - 1,
+                base64.b64encode(value.encode()).decode()))
+
+
+class FakeEtcd:
+    """Answers reads and heartbeats; the watch is a list of byte strings."""
+
+    def __init__(self, watch=(), then=None, ranges=None, cluster=7):
+        self.watch, self.then, self.ranges = list(watch), then, ranges
+        self.revision, self.leader, self.cluster = 5, "node1", cluster
+        self.watches, self.reads = [], 0
+        self.peer = Peer(self.handle, parallel=True)
+        self.endpoint = f"127.0.0.1:{self.peer.port}"
+
+    def head(self):
+        return HEAD.replace('"7"', f'"{self.cluster}"') % self.revision
+
+    def handle(self, _, conn):
+        while True:
+            got = read_request(conn)
+            if got is None:
+                return
+            line, body = got
+            if "/kv/range" in line:
+                self.reads += 1
+                answer = self.ranges or b'{%s,"kvs":[%s],"count":"1"}' % (
+                    self.head().encode(),
+                    kv(self.leader, self.revision).encode())
+            elif "/kv/txn" in line:
+                answer = b'{%s,"succeeded":true,"responses":[{' \
+                    b'"response_range":{"kvs":[%s],"count":"1"}}]}' % (
+                        self.head().encode(),
+                        kv(self.leader, self.revision).encode())
+            else:
+                self.watches.append(json.loads(body)["create_request"])
+                self.stream(conn)
+                return
+            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" %
+                         (len(answer), answer))
+
+    def chunk(self, conn, data):
+        conn.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def stream(self, conn):
+        conn.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        self.chunk(conn, b'{"result":{%s,"watch_id":"1","created":true}}\n' %
+                   self.head().encode())
+        for piece in self.watch:
+            self.chunk(conn, piece)
+        if self.then:
+            self.then(self, conn)
+        elif not self.watch:
+            conn.recv(1)
+
+    def __enter__(self):
+        self.peer.__enter__()
+        return self
+
+    def __exit__(self, *a):
+        self.peer.__exit__(*a)
+
+
+def event(*kvs):
+    events = ",".join('{"kv":%s}' % k for k in kvs)
+    return ('{"result":{%s,"watch_id":"1","events":[%s]}}\n' % (
+        HEAD % 6, events)).encode()
+
+
+def test_lines_in_pieces_and_events_in_one_line():
+    whole = event(kv("nodeA", 6), kv("nodeB", 7))
+
+    def drip(fake, conn):
+        for byte in whole:
+            fake.chunk(conn, bytes([byte]))
+        fake.revision, fake.leader = 7, "nodeB"
+        conn.recv(1)
+
+    with FakeEtcd(then=drip) as e, driver(e.endpoint) as d:
+        d.view(leader="node1")
+        view = d.next(lambda x: x["kind"] == "view")
+        # Both events are in one view: the one between was never shown.
+        assert (view["leader"], view["revision"]) == ("nodeB", 7)
+        d.alive()
+        assert e.reads == 1
+
+
+STREAM_ENDS = {
+    "error": b'{"error":{"grpc_code":14,"http_code":503,"message":'
+             b'"rpc error: code = Unavailable desc = etcdserver: no leader"}}'
+             b"\n",
+    "canceled": b'{"result":{%s,"watch_id":"1","canceled":true,'
+                b'"cancel_reason":"\\u001b[31mred"}}\n' % (HEAD % 5).encode(),
+    "compacted": b'{"result":{%s,"watch_id":"1","canceled":true,'
+                 b'"compact_revision":"9"}}\n' % (HEAD % 5).encode(),
+    "truncated": b'{"result":{"header":{"cluster_id"\n',
+    "nul": b'{"result":{\x00}}\n',
+    "deep": b"[" * 100_000 + b"\n",
+    "base64": event('{"key":"%%%","mod_revision":"6","value":"eA=="}'),
+    "html": b"<html><body>502 Bad Gateway</body></html>\n",
+    "long line": b"x" * 300_000,
+}
+
+
+@pytest.mark.parametrize("what", STREAM_ENDS)
+def test_a_broken_stream_leads_to_a_new_read(what):
+    with FakeEtcd(watch=[STREAM_ENDS[what]],
+                  then=lambda _, c: c.recv(1)) as e, driver(e.endpoint) as d:
+        d.view(leader="node1")
+        d.view(leader="node1", timeout=3)
+        before = e.reads
+        d.drain(1.5)
+        # Never more than five dials a second, whatever is broken.
+        assert 0 <= e.reads - before <= 8
+        assert "\x1b" not in d.log()
+
+
+BROKEN_READS = {
+    "not json": b"hello", "empty": b"", "html": b"<html></html>",
+    "no header": b'{"kvs":[]}', "array": b"[]",
+    "count": b'{%s,"kvs":[],"count":"3"}' % (HEAD % 5).encode(),
+    "huge": b'{"a":"' + b"x" * 400_000 + b'"}',
+    "deep": b'{"a":' * 5000, "number": b'{%s,"kvs":7}' % (HEAD % 5).encode(),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_READS)
+def test_a_broken_read_shows_nothing(what):
+    with FakeEtcd(ranges=BROKEN_READS[what] or b" ") as e, \
+            driver(e.endpoint) as d:
+        assert d.drain(1.2) == []
+        assert 1 <= e.reads <= 7
+
+
+def test_a_broken_endpoint_is_left_for_a_good_one(etcd):
+    etcd.put(LEADER, "node1")
+
+    def html(_, conn):
+        read_request(conn)
+        conn.sendall(b"HTTP/1.1 503 Unavailable\r\nContent-Length: 2\r\n\r\n{}")
+
+    def silent(_, conn):
+        conn.recv(65536)
+        conn.recv(65536)
+
+    def drip(_, conn):
+        conn.recv(65536)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while True:
+            conn.sendall(b" ")
+            time.sleep(0.1)
+
+    with Peer(html) as a, Peer(silent) as b, Peer(drip) as c:
+        ends = [f"127.0.0.1:{p}" for p in (
+            free_port(), a.port, b.port, c.port)]
+        began = now_us()
+        with driver(*ends, *etcd.endpoints()) as d:
+            view = d.view(leader="node1", timeout=8)
+            # Two of them cost their whole deadline, the others nothing.
+            assert 2_000_000 < view["now"] - began < 4_500_000
+            d.alive()
+
+
+def test_a_watch_that_never_opens():
+    class Mute(FakeEtcd):
+        def stream(self, conn):
+            conn.sendall(b"HTTP/1.1 200 OK\r\n"
+                         b"Transfer-Encoding: chunked\r\n\r\n")
+            conn.recv(1)
+
+    with Mute() as e, driver(e.endpoint) as d:
+        d.view(leader="node1")
+        again = d.view(leader="node1", timeout=4)
+        assert not [x for x in d.lines if x["kind"] == "alive"]
+        assert again
+
+
+def test_another_cluster_behind_the_same_address():
+    with FakeEtcd(then=lambda _, c: c.recv(1)) as e, driver(e.endpoint) as d:
+        d.view(leader="node1")
+        d.alive()
+        e.cluster, e.leader, e.revision = 8, "stranger", 5
+        d.view(leader="stranger", timeout=4)
+        assert "cluster_id=8 was=7" in d.log()
+
+
+def test_a_revision_that_went_back():
+    with FakeEtcd(then=lambda _, c: c.recv(1)) as e, driver(e.endpoint) as d:
+        d.view(leader="node1")
+        d.alive()
+        e.revision, e.leader = 3, "restored"
+        d.view(leader="restored", timeout=4)
+        wait_for(lambda: e.watches[-1]["start_revision"] == "4", "the watch")
+
+
+def test_names_are_resolved_off_the_loop(etcd):
+    etcd.put(LEADER, "node1")
+    with driver(f"localhost:{etcd.client[0]}") as d:
+        d.view(leader="node1")
+        d.alive()
+
+
+def test_descriptors_and_watchers_do_not_grow():
+    with FakeEtcd(watch=[STREAM_ENDS["error"]],
+                  then=lambda _, c: c.recv(1)) as e, driver(e.endpoint) as d:
+        d.drain(2)
+        before = len(os.listdir(f"/proc/{d.p.pid}/fd"))
+        d.drain(3)
+        wait_for(lambda: len(os.listdir(f"/proc/{d.p.pid}/fd")) <= before + 1,
+                 "descriptors to return", 3)

@@ -1,0 +1,192 @@
+"""Patroni's REST API: bodies as they are, and bytes it never sends."""
+import gzip
+import json
+import os
+import signal
+import socket
+import time
+
+import pytest
+from sources_lib import Driver, Peer, read_request, reply
+
+STATUS = json.dumps({
+    "state": "running", "postmaster_start_time": "2026-01-01 00:00:00+00:00",
+    "role": "master", "server_version": 150020,
+    "xlog": {"location": 67109216}, "timeline": 3,
+    "cluster_unlocked": True, "dcs_last_seen": 1767225600,
+    "database_system_identifier": "7301234567890123456",
+    "patroni": {"version": "3.0.2", "scope": "main"}})
+ROLE_PRIMARY, STATE_RUNNING = 1, 1
+
+
+def answers(data):
+    def handler(_, conn):
+        read_request(conn)
+        conn.sendall(data)
+    return handler
+
+
+def driver(peer):
+    return Driver("patroni", "127.0.0.1", peer.port)
+
+
+def test_status():
+    asked = []
+
+    def handler(_, conn):
+        asked.append(read_request(conn)[0])
+        conn.sendall(reply(STATUS))
+
+    with Peer(handler) as peer, driver(peer) as d:
+        got = d.item("ask")
+        assert got["rc"] == "ok" and got["src"] == 2 and got["member"] == 7
+        assert (got["role"], got["state"]) == (ROLE_PRIMARY, STATE_RUNNING)
+        assert (got["tli"], got["lsn"]) == (3, 67109216)
+        assert got["sysid"] == 7301234567890123456
+        assert got["primary_200"] == 0 and got["asked"] <= got["at"]
+        got = d.item("primary")
+        assert got["rc"] == "ok" and got["primary_200"] == 1
+        assert [a.split()[1] for a in asked] == ["/patroni", "/primary"]
+        assert len(peer.accepted) == 2
+
+
+def test_503_has_a_body_too():
+    with Peer(answers(reply(STATUS, "503 Service Unavailable"))) as peer, \
+            driver(peer) as d:
+        assert d.item("ask")["role"] == ROLE_PRIMARY
+        got = d.item("primary")
+        assert (got["rc"], got["primary_200"]) == ("ok", 0)
+
+
+def test_http_1_0_without_a_length_as_patroni_answers():
+    data = (b"HTTP/1.0 200 OK\r\nServer: BaseHTTP/0.6 Python/3.11.2\r\n"
+            b"Content-Type: application/json\r\n\r\n" + STATUS.encode())
+    with Peer(answers(data)) as peer, driver(peer) as d:
+        assert d.item("ask")["rc"] == "ok"
+
+
+def forever(_, conn):
+    read_request(conn)
+    conn.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while True:
+        conn.sendall(b"400\r\n" + b" " * 1024 + b"\r\n")
+
+
+def drip(_, conn):
+    read_request(conn)
+    conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while True:
+        conn.sendall(b" ")
+        time.sleep(0.05)
+
+
+def drip_head(_, conn):
+    read_request(conn)
+    for byte in b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 1000:
+        conn.sendall(bytes([byte]))
+        time.sleep(0.01)
+
+
+def silent(_, conn):
+    read_request(conn)
+    conn.recv(1)
+
+
+def resets(_, conn):
+    read_request(conn)
+    conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                    b"\x01\0\0\0\0\0\0\0")
+
+
+BOMB = gzip.compress(b" " * 10_000_000)
+CASES = {
+    "garbage": (answers(b"\x00\xff garbage\r\n\r\n"), "parse"),
+    "not json": (answers(reply("hello")), "parse"),
+    "no state": (answers(reply("{}")), "parse"),
+    "deep": (answers(reply("[" * 50_000)), "parse"),
+    "404": (answers(reply(STATUS, "404 Not Found")), "parse"),
+    "redirect": (answers(reply("", "302 Found",
+                               "Location: http://169.254.169.254/\r\n")),
+                 "parse"),
+    "bomb": (answers(reply(BOMB, extra="Content-Encoding: gzip\r\n")),
+             "parse"),
+    "length lies, more": (answers(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" +
+        STATUS.encode()), "lost"),
+    "length lies, less": (answers(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" +
+        STATUS.encode()), "parse"),
+    "one gigabyte": (answers(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n" +
+        b"x" * 400_000), "limit"),
+    "for ever": (forever, "limit"),
+    "many headers": (answers(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000 +
+                             b"\r\n"), "lost"),
+    "drip": (drip, "timeout"), "drip head": (drip_head, "timeout"),
+    "silent": (silent, "timeout"), "resets": (resets, "lost"),
+    "closes": (answers(b""), "lost"),
+}
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_hostile(what):
+    handler, want = CASES[what]
+    with Peer(handler, parallel=True) as peer, driver(peer) as d:
+        fds = None
+        for _ in range(3):
+            got = d.item("ask")
+            assert got["rc"] == want
+            took = got["at"] - got["asked"]
+            assert took < 1_150_000
+            assert want != "timeout" or took >= 1_000_000
+            count = len(os.listdir(f"/proc/{d.p.pid}/fd"))
+            assert fds in (None, count)
+            fds = count
+        with open(f"/proc/{d.p.pid}/status", encoding="ascii") as f:
+            rss = [x for x in f if x.startswith("VmRSS")][0]
+        print(what, rss.split()[1], "kB")
+
+
+def test_refused():
+    with Driver("patroni", "127.0.0.1", 1) as d:
+        assert d.item("ask")["rc"] == "refused"
+
+
+def test_one_in_flight_and_a_new_target_ends_it():
+    with Peer(silent, parallel=True) as slow, \
+            Peer(answers(reply(STATUS))) as good, driver(slow) as d:
+        for _ in range(5):
+            d.say("ask")
+        time.sleep(0.3)
+        assert len(slow.accepted) == 1
+        d.say(f"target 127.0.0.1 {good.port}")
+        assert d.item("ask")["rc"] == "ok"
+        # What was in flight ended without a word.
+        assert d.drain(1.2) == []
+
+
+def test_a_pause_of_our_own_is_no_evidence():
+    with Peer(silent, parallel=True) as peer, driver(peer) as d:
+        d.say("ask")
+        time.sleep(0.3)
+        d.p.send_signal(signal.SIGSTOP)
+        time.sleep(1.6)
+        d.p.send_signal(signal.SIGCONT)
+        assert d.item()["rc"] == "local"
+
+
+def test_descriptors_run_out():
+    with Peer(answers(reply(STATUS))) as peer, driver(peer) as d:
+        assert d.item("ask")["rc"] == "ok"
+        used = max(map(int, os.listdir(f"/proc/{d.p.pid}/fd"))) + 1
+        import resource
+        soft, hard = resource.prlimit(d.p.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(d.p.pid, resource.RLIMIT_NOFILE, (used, hard))
+        holes = used - len(os.listdir(f"/proc/{d.p.pid}/fd"))
+        assert holes >= 0
+        resource.prlimit(d.p.pid, resource.RLIMIT_NOFILE,
+                         (used - holes, hard))
+        got = d.item("ask")
+        resource.prlimit(d.p.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        assert got["rc"] == "local"
+        assert d.item("ask")["rc"] == "ok"
