@@ -21,7 +21,7 @@ static bool prefix_range(const char *prefix, char *key, char *end, size_t size)
 	/* Four characters for three bytes, and a NUL. */
 	if (n == 0 || n >= sizeof(last) || (n + 2) / 3 * 4 >= size)
 		return false;
-	memcpy(last, prefix, n);
+	memcpy(last, prefix, n + 1);
 	last[n - 1]++;
 	EVP_EncodeBlock(
 	    (unsigned char *)key, (const unsigned char *)prefix, (int)n);

@@ -347,7 +347,7 @@ static void io_cb(struct ev_loop *loop, ev_io *w, int revents)
 
 static void note_port(struct pgc *c, int fd)
 {
-	struct sockaddr_in me;
+	struct sockaddr_in me = {0};
 	socklen_t len = sizeof(me);
 
 	if (getsockname(fd, (struct sockaddr *)&me, &len) == 0)

@@ -186,6 +186,6 @@ bool scram_md5(const char *user, const char *password,
 	    !md5_hex(text, (size_t)n, inner))
 		return false;
 	memcpy(inner + 32, salt, 4);
-	memcpy(out, "md5", 3);
+	memcpy(out, "md5", 4);
 	return md5_hex(inner, 36, out + 3);
 }
