@@ -50,7 +50,10 @@ def breaches(sources):
         part = part_of(path)
         name = pathlib.PurePosixPath(path).name
         for inc in includes(source):
-            target = home.get(pathlib.PurePosixPath(inc).name)
+            beside = str(pathlib.PurePosixPath(path).parent / inc)
+            # As in C: the includer's own folder comes first.
+            target = part if beside in sources else \
+                home.get(pathlib.PurePosixPath(inc).name)
             if target is not None and target not in MAY_INCLUDE[part]:
                 found.append(f"{path} includes {inc}, which is {target}'s")
             if target is None and part in ("common", "core"):

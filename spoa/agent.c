@@ -1,0 +1,447 @@
+/*
+ * agent.c - what is done with a NOTIFY; see agent.h.
+ *
+ * Called by conn.c with each NOTIFY, by the feed with each snapshot, and by its
+ * own timer while streams are held. The answers are session variables, which
+ * haproxy/patroute.cfg reads.
+ */
+#include "agent.h"
+
+#include <assert.h>
+
+#include "app.h"
+
+/* While somebody waits, what may change with time is looked at this often. */
+#define TICK_S 0.02
+/* Released at most every 2 ms: a wake-up for one stream each would be dear. */
+#define PACE_MIN_S 0.002
+
+/* Which of the three variables of HAProxy's side an answer sets. */
+struct answer {
+	const char *action; /* NULL: none of them */
+	const char *server; /* NULL: not set */
+	const char *reason;
+	bool unset; /* takes back an action `hold` */
+};
+
+static bool reply(
+    struct conn *c, uint64_t stream_id, uint64_t frame_id, struct answer a)
+{
+	struct spop_var var[3];
+	struct spop_ack ack = {stream_id, frame_id, var, 0};
+
+	if (a.unset)
+		var[ack.n++] = (struct spop_var){.scope = SPOP_SCOPE_SESS,
+		    .name = slice_str("action"),
+		    .unset = true};
+	if (a.action != NULL)
+		var[ack.n++] = (struct spop_var){SPOP_SCOPE_SESS,
+		    slice_str("action"), slice_str(a.action), false};
+	if (a.server != NULL)
+		var[ack.n++] = (struct spop_var){SPOP_SCOPE_SESS,
+		    slice_str("server"), slice_str(a.server), false};
+	if (a.reason != NULL)
+		var[ack.n++] = (struct spop_var){SPOP_SCOPE_SESS,
+		    slice_str("reason"), slice_str(a.reason), false};
+	return conn_ack(c, &ack);
+}
+
+/* What the ruling means for HAProxy; a wait is an action too. */
+static struct answer answer_of(const struct ruling *r)
+{
+	struct answer a = {
+	    .action = route_action_name((enum route_action)r->d.action),
+	    .reason = snap_why_name((enum snap_why)r->d.why),
+	};
+
+	assert(r->snap != NULL && r->d.action != ROUTE_ACT_NONE);
+	if (r->d.kind == ROUTE_TO)
+		a.server = r->snap->m[r->d.member].server;
+	return a;
+}
+
+static void count(struct feed_stats *s, const struct ruling *r)
+{
+	if (r->snap == NULL) {
+		s->undecided++;
+		return;
+	}
+	switch ((enum route_action)r->d.action) {
+	case ROUTE_ACT_WRITE:
+		s->routed_write++;
+		return;
+	case ROUTE_ACT_READ:
+		s->routed_read++;
+		return;
+	case ROUTE_ACT_FALLBACK:
+		s->routed_fallback++;
+		return;
+	case ROUTE_ACT_DESK:
+		s->refused++;
+		return;
+	case ROUTE_ACT_HOLD:
+	case ROUTE_ACT_NONE:
+	case ROUTE_ACT_N:
+		return;
+	}
+}
+
+/* Held no longer, or never: the desk says why. */
+static void send_to_desk(struct ruling *r)
+{
+	r->d.kind = ROUTE_REFUSE;
+	r->d.action = ROUTE_ACT_DESK;
+	r->d.member = -1;
+}
+
+static void arm(struct agent *a, struct mono now)
+{
+	struct ev_loop *loop = a->app->loop;
+	double after = TICK_S;
+	struct dur pause = hold_pause(&a->hold, now);
+
+	if (a->hold.n == 0) {
+		ev_timer_stop(loop, &a->tick);
+		return;
+	}
+	if (pause.us >= 0 && dur_to_s(pause) < TICK_S)
+		after = dur_to_s(pause);
+	if (after < PACE_MIN_S)
+		after = PACE_MIN_S;
+	/* The next tick counts from now on, not from the last. */
+	a->tick.repeat = after;
+	ev_timer_again(loop, &a->tick);
+}
+
+/* Asks the prober to look at this cluster more often. */
+static void want(struct app *app, uint16_t slot)
+{
+	struct feed_want w = {0};
+
+	memcpy(w.cluster, app->decide.cluster[slot].name, LIM_NAME);
+	feed_client_want(app->feed, &w, app->decide.now);
+}
+
+static void keep(struct app *app, struct conn *c, const struct spop_frame *f,
+    const struct intent *it)
+{
+	struct agent *a = &app->agent;
+	struct hold_stream s = {c->ref, f->stream_id, f->frame_id, *it};
+	uint16_t slot = decide_slot(&app->decide, it);
+
+	if (hold_first(&a->hold, slot) == NULL)
+		a->phase[slot] = decide_phase(&app->decide, slot);
+	hold_add(
+	    &a->hold, slot, &s, app->decide.now, app->conf->agent.hold_timeout);
+	c->held++;
+	a->stats.held++;
+	want(app, slot);
+	if (!ev_is_active(&a->tick))
+		arm(a, app->decide.now);
+}
+
+static void finish(struct app *app, struct conn *c, const struct spop_frame *f,
+    const struct ruling *r)
+{
+	struct answer none = {0};
+
+	count(&app->agent.stats, r);
+	app->agent.answered++;
+	/* Without room nothing is decoded, so there is room. */
+	if (!reply(c, f->stream_id, f->frame_id,
+		r->snap != NULL ? answer_of(r) : none))
+		log_warnx("drop conn=%u.%u why=room", c->ref.index, c->ref.gen);
+}
+
+/*
+ * Must this stream of the engine `hold` stand behind those who wait already?
+ * While they are being released, at the pace that is set, it must.
+ */
+static bool must_queue(
+    struct app *app, const struct notify *n, const struct intent *it)
+{
+	return n->engine == NOTIFY_HOLD &&
+	    is_hold_scanning(&app->agent.hold, decide_slot(&app->decide, it));
+}
+
+/* The engine `hold` waits for freshness too; `route` says at once that it
+   knows nothing. */
+static bool is_wait(const struct ruling *r, enum notify_engine engine)
+{
+	if (r->snap == NULL)
+		return engine == NOTIFY_HOLD;
+	return r->d.kind == ROUTE_WAIT;
+}
+
+static void take(struct app *app, struct conn *c, const struct spop_frame *f,
+    const struct notify *n)
+{
+	struct agent *a = &app->agent;
+	struct ruling r = {0};
+	struct intent it;
+	enum decide_startup startup = decide_intent(&app->decide, n, &it);
+
+	if (startup == DECIDE_UNKNOWN) {
+		finish(app, c, f, &r);
+		return;
+	}
+	if (startup == DECIDE_STARTUP_BAD)
+		a->stats.bad_startup++;
+	if (!is_hold_full(&a->hold) && must_queue(app, n, &it)) {
+		keep(app, c, f, &it);
+		return;
+	}
+	r = decide_route(&app->decide, &it);
+	if (is_wait(&r, n->engine)) {
+		if (is_hold_full(&a->hold)) {
+			send_to_desk(&r);
+		} else if (n->engine == NOTIFY_HOLD) {
+			keep(app, c, f, &it);
+			return;
+		}
+	}
+	finish(app, c, f, &r);
+}
+
+enum spop_status agent_notify(
+    struct app *app, struct conn *c, const struct spop_frame *f)
+{
+	struct ruling nothing = {0};
+	struct notify n;
+
+	if (!notify_get(f->payload, &n))
+		return SPOP_ST_INVALID;
+	app->agent.stats.decisions++;
+	if (n.engine != NOTIFY_NONE)
+		take(app, c, f, &n);
+	else
+		finish(app, c, f, &nothing);
+	return SPOP_ST_NONE;
+}
+
+/* The hold lets go of an entry; its connection has one fewer. */
+static void let_go(struct agent *a, struct hold_entry *e, struct mono now)
+{
+	struct conn *c = conn_find(&a->app->conns, e->s.conn);
+	int64_t ms = dur_to_ms(mono_sub(now, e->since));
+
+	if (c != NULL && c->held > 0)
+		c->held--;
+	if (ms > (int64_t)a->stats.hold_max_ms)
+		a->stats.hold_max_ms =
+		    ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}
+
+/* Answers a held stream, if its connection still is and takes it. */
+static void answer_held(
+    struct agent *a, const struct hold_entry *e, struct answer answer)
+{
+	struct conn *c = conn_find(&a->app->conns, e->s.conn);
+
+	if (c == NULL)
+		return;
+	if (reply(c, e->s.stream_id, e->s.frame_id, answer))
+		conn_mark(c);
+	else
+		log_debug("drop conn=%u.%u why=room", c->ref.index, c->ref.gen);
+}
+
+/* In order of arrival and at the pace of the bucket. */
+static void release(struct agent *a, struct mono now)
+{
+	struct hold_entry *e;
+
+	while ((e = hold_look(&a->hold, now)) != NULL) {
+		struct ruling r = decide_route(&a->app->decide, &e->s.it);
+
+		if (r.snap == NULL || r.d.kind == ROUTE_WAIT) {
+			hold_pass(&a->hold, e);
+			continue;
+		}
+		count(&a->stats, &r);
+		answer_held(a, e, answer_of(&r));
+		let_go(a, e, now);
+		hold_done(&a->hold, e);
+	}
+}
+
+/*
+ * Whose time is over goes to the desk, which says why; where nothing is known
+ * nothing is decided, and the action `hold` is taken back for the second way.
+ */
+static void expire(struct agent *a, struct mono now)
+{
+	struct hold_entry *e;
+
+	while ((e = hold_expired(&a->hold, now)) != NULL) {
+		struct ruling r = decide_route(&a->app->decide, &e->s.it);
+		struct answer answer = {.unset = true};
+
+		if (r.snap != NULL && r.d.kind == ROUTE_WAIT)
+			send_to_desk(&r);
+		if (r.snap != NULL)
+			answer = answer_of(&r);
+		count(&a->stats, &r);
+		answer_held(a, e, answer);
+		let_go(a, e, now);
+		hold_drop(&a->hold, e);
+	}
+}
+
+/* Freshness and the decider's own waits change without a new snapshot. */
+static void follow_phases(struct agent *a)
+{
+	struct decider *d = &a->app->decide;
+
+	for (uint16_t i = 0; i < LIM_CLUSTERS; i++) {
+		unsigned phase;
+
+		if (hold_first(&a->hold, i) == NULL)
+			continue;
+		phase = decide_phase(d, i);
+		if (phase != a->phase[i])
+			hold_scan(&a->hold, i);
+		a->phase[i] = phase;
+		want(a->app, i);
+	}
+}
+
+static void tick_cb(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct agent *a = w->data;
+	struct mono now = mono_now();
+
+	(void)loop;
+	(void)revents;
+	decide_pass(&a->app->decide, now);
+	follow_phases(a);
+	release(a, now);
+	expire(a, now);
+	conns_flush(&a->app->conns);
+	arm(a, now);
+}
+
+void agent_snapshot_cb(void *arg, const struct snapshot *snap)
+{
+	struct app *app = app_of(arg);
+	struct agent *a = &app->agent;
+	struct mono now = mono_now();
+	int slot;
+
+	decide_pass(&app->decide, now);
+	slot = decide_snapshot(&app->decide, snap, now);
+	if (slot == -1 || hold_first(&a->hold, (uint16_t)slot) == NULL)
+		return;
+	hold_scan(&a->hold, (uint16_t)slot);
+	release(a, now);
+	conns_flush(&app->conns);
+	arm(a, now);
+}
+
+void agent_stats_cb(void *arg, struct feed_stats *out)
+{
+	struct app *app = app_of(arg);
+
+	*out = app->agent.stats;
+	out->connections = app->conns.accepted;
+	out->hold_now = app->agent.hold.n;
+}
+
+void agent_forget(struct app *app, struct conn *c)
+{
+	hold_drop_conn(&app->agent.hold, c->ref);
+	c->held = 0;
+}
+
+void agent_abort(struct app *app, struct conn *c, const struct spop_frame *f)
+{
+	struct hold_stream s = {
+	    .conn = c->ref, .stream_id = f->stream_id, .frame_id = f->frame_id};
+	struct hold *h = &app->agent.hold;
+	uint32_t before = h->n;
+
+	if (c->held == 0)
+		return;
+	hold_drop_stream(h, &s);
+	c->held -= before - h->n;
+}
+
+/* Takes the action `hold` back: HAProxy decides by its second way. */
+static void give_back(struct agent *a, struct hold_entry *e, struct mono now)
+{
+	a->stats.undecided++;
+	answer_held(a, e, (struct answer){.unset = true});
+	let_go(a, e, now);
+	hold_drop(&a->hold, e);
+}
+
+void agent_stop(struct app *app)
+{
+	struct agent *a = &app->agent;
+	struct mono now = mono_now();
+	struct hold_entry *e;
+
+	for (uint16_t i = 0; i < LIM_CLUSTERS; i++) {
+		while ((e = hold_first(&a->hold, i)) != NULL)
+			give_back(a, e, now);
+	}
+	conns_flush(&app->conns);
+	arm(a, now);
+}
+
+/* The index of a listener in the new configuration, -1 if it is another. */
+static int moved_to(
+    const struct conf *old, const struct conf *new, uint16_t listen)
+{
+	const struct conf_listen *was = &old->listen[listen];
+	int i = conf_listen_by_name(new, slice_str(was->name));
+
+	if (i == -1 ||
+	    strcmp(new->cluster[new->listen[i].cluster].name,
+		old->cluster[was->cluster].name) != 0)
+		return -1;
+	return i;
+}
+
+void agent_reload(struct agent *a, const struct conf *conf)
+{
+	struct mono now = mono_now();
+
+	assert(a != NULL && conf != NULL);
+	for (uint16_t i = 0; i < LIM_CLUSTERS; i++) {
+		struct hold_entry *e = hold_first(&a->hold, i), *next;
+
+		for (; e != NULL; e = next) {
+			int listen =
+			    moved_to(a->app->conf, conf, e->s.it.listen);
+
+			next = hold_next(&a->hold, e);
+			if (listen == -1)
+				give_back(a, e, now);
+			else
+				e->s.it.listen = (uint16_t)listen;
+		}
+	}
+	hold_limit(
+	    &a->hold, conf->agent.hold_max, conf->agent.hold_release_rate);
+	conns_flush(&a->app->conns);
+	arm(a, now);
+}
+
+void agent_init(struct agent *a, struct app *app)
+{
+	const struct conf_agent *conf = &app->conf->agent;
+
+	assert(a != NULL && app != NULL);
+	a->app = app;
+	hold_init(&a->hold, conf->hold_max, conf->hold_release_rate);
+	ev_init(&a->tick, tick_cb);
+	a->tick.data = a;
+}
+
+void agent_free(struct agent *a)
+{
+	assert(a != NULL);
+	if (a->app != NULL)
+		ev_timer_stop(a->app->loop, &a->tick);
+}
