@@ -56,8 +56,8 @@ def _words(*words, **pairs):
 
 
 def binary():
-    """The program, in PATROUTE_BUILD or the folder build."""
-    build = os.environ.get("PATROUTE_BUILD") or str(TOP / "build")
+    """The program, in PATROUTE_BUILD or where the lab builds."""
+    build = os.environ.get("PATROUTE_BUILD") or str(TOP / "build/release")
     path = os.path.join(build, "tests", "meter", "patroute-meter")
     if not os.access(path, os.X_OK):
         raise MeterError(f"{path} is missing: build patroute first, or set "
