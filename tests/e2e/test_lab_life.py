@@ -266,6 +266,50 @@ def test_options_are_real_and_calls_queue(lab_command, own_name):
     assert refused.returncode == 1 and "other options" in refused.stderr
 
 
+CHROOT = """
+set -eu
+root=$1 lab=$2
+# Shared, as systemd has it: what leaks out of the chroot shows.
+mount --make-rshared /
+for dir in usr etc var/lib/dpkg proc sys dev "$lab/../.." ; do
+    mkdir -p "$root/$dir"
+    mount --rbind "/$dir" "$root/$dir"
+done
+mkdir -p "$root/run" "$root/tmp" "$root/var/log" \\
+    "$root/var/lib/postgresql" "$root/var/lib/etcd"
+chmod 1777 "$root/tmp"
+for name in bin sbin lib lib64; do ln -s "usr/$name" "$root/$name"; done
+mounts() { grep -v /run/netns /proc/self/mountinfo | cut -d" " -f5; }
+mounts >"$root/before"
+code=0
+chroot "$root" sh -eu -c '
+    lab=$1/lab
+    ! grep -q " / / " /proc/self/mountinfo
+    "$lab" up --set checks=tuned
+    "$lab" psql 5000 -Atc "SELECT 6 * 7"
+    "$lab" exec hap1 "$lab" exec app1 hostname' sh "$lab" || code=$?
+mounts | diff "$root/before" -
+chroot "$root" "$lab/lab" down
+! grep /run/netns/life- /proc/self/mountinfo
+ls "$root/run" "$root/var/lib"
+exit $code
+"""
+
+
+def test_works_in_a_chroot_that_is_no_mount(tmp_path, lab_command,
+                                            own_name):
+    tmp_path.chmod(0o755)       # it is the / of other users there
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+         CHROOT, "sh", str(tmp_path), os.path.dirname(lab_command)],
+        env={**os.environ, "LAB_NAME": own_name}, capture_output=True,
+        text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.split()
+    assert lines[:2] == ["42", "app1"]
+    assert not [line for line in lines if own_name in line]
+
+
 def test_nothing_leaves_the_namespaces(lab):
     machine = [address["local"]
                for link in json.loads(output("ip", "-j", "addr", "show"))

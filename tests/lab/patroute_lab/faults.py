@@ -15,9 +15,7 @@ CHAINS = {"in": ("INPUT", "-i", "LAB_IN"), "out": ("OUTPUT", "-o", "LAB_OUT")}
 
 
 def _iptables(namespace, *argv, check=True):
-    # Entering by setns instead of `ip netns exec` keeps /sys as it is.
-    command = ["nsenter", f"--net={netns.RUN}/{namespace}", "--",
-               "iptables", "-w", "10"] + list(argv)
+    command = netns.within(namespace) + ["iptables", "-w", "10", *argv]
     if check:
         return netns.run(command)
     return subprocess.run(command, capture_output=True, text=True,

@@ -34,6 +34,16 @@ def run(argv, text=None):
     return done.stdout
 
 
+def within(namespace):
+    """What to put before a command so that it runs in that namespace.
+    `ip -n` changes mounts for it, which fails in a chroot."""
+    return ["nsenter", f"--net={RUN}/{namespace}", "--"]
+
+
+def _ip(namespace, *argv, text=None):
+    return run(within(namespace) + ["ip"] + list(argv), text)
+
+
 def switch(name):
     """The name of the namespace with the bridge."""
     return f"{name}-net"
@@ -126,15 +136,16 @@ def make_switch(name):
     namespace = switch(name)
     add(namespace)
     if not link_exists(namespace, "br0"):
-        run(["ip", "-n", namespace, "link", "add", "br0", "type", "bridge",
-             "forward_delay", "0"])
-    run(["ip", "-n", namespace, "link", "set", "br0", "up"])
+        _ip(namespace, "link", "add", "br0", "type", "bridge",
+            "forward_delay", "0")
+    _ip(namespace, "link", "set", "br0", "up")
 
 
 def link_exists(namespace, link):
     """Whether that namespace has such a link."""
-    done = subprocess.run(["ip", "-n", namespace, "link", "show", link],
-                          capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        within(namespace) + ["ip", "link", "show", link],
+        capture_output=True, timeout=60, check=False)
     return done.returncode == 0
 
 
@@ -149,28 +160,28 @@ def plug_in(name, host):
     add(namespace)
     if not link_exists(namespace, "eth0"):
         unplug(name, host)
-        run(["ip", "-n", switch(name), "link", "add", _port(host),
-             "type", "veth", "peer", "name", "eth0", "address", host.mac,
-             "netns", namespace])
+        _ip(switch(name), "link", "add", _port(host),
+            "type", "veth", "peer", "name", "eth0", "address", host.mac,
+            "netns", namespace)
     lines = ["link set lo up", "link set eth0 up",
              f"addr replace {host.address}/{hosts.PREFIX} dev eth0"]
     if host.name == "hap1":
         lines.append(f"addr replace {hosts.VIP}/{hosts.PREFIX} dev eth0")
-    run(["ip", "-n", namespace, "-batch", "-"], "\n".join(lines) + "\n")
-    run(["ip", "-n", switch(name), "-batch", "-"],
-        f"link set {_port(host)} master br0\nlink set {_port(host)} up\n")
+    _ip(namespace, "-batch", "-", text="\n".join(lines) + "\n")
+    _ip(switch(name), "-batch", "-", text=(
+        f"link set {_port(host)} master br0\nlink set {_port(host)} up\n"))
 
 
 def link_down(name, host):
     """From here on no packet of the host reaches another."""
     if link_exists(switch(name), _port(host)):
-        run(["ip", "-n", switch(name), "link", "set", _port(host), "down"])
+        _ip(switch(name), "link", "set", _port(host), "down")
 
 
 def unplug(name, host):
     """Removes the host's link, both ends."""
     if link_exists(switch(name), _port(host)):
-        run(["ip", "-n", switch(name), "link", "del", _port(host)])
+        _ip(switch(name), "link", "del", _port(host))
 
 
 def holds(pid, address):

@@ -119,14 +119,22 @@ def kill_all(find, seconds=10.0):
 
 
 def by_argv(*words):
-    """Processes whose command line ends in these words, ours excepted."""
+    """Processes whose command line ends in these words, ours excepted.
+    One with another root is of another machine: a chroot beside us."""
     found = []
     for entry in os.listdir("/proc"):
         if not entry.isdigit() or int(entry) == os.getpid():
             continue
         argv = read(f"/proc/{entry}/cmdline").split("\0")[:-1]
-        if tuple(argv[-len(words):]) == words:
+        if tuple(argv[-len(words):]) == words and _same_root(entry):
             status = _status(entry)
             if status and status.get("State", "Z")[:1] not in ("Z", "X"):
                 found.append(Process(int(entry), 0, 0, 0))
     return found
+
+
+def _same_root(pid):
+    try:
+        return os.path.samefile(f"/proc/{pid}/root", "/")
+    except OSError:
+        return False
