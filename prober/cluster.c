@@ -264,6 +264,7 @@ static void member_start(struct cluster_member *m, const char *name)
 	memcpy(m->name, name, sizeof(m->name));
 	ev_timer_set(&m->tick, dur_to_s(tick_phase(c->index, m->i)), 0.);
 	ev_timer_start(c->app->loop, &m->tick);
+	haproxy_look(c->app->haproxy);
 }
 
 static void member_target(struct cluster_member *m)

@@ -74,6 +74,8 @@ static void do_write(struct hapcli *c)
 	c->out_done += (size_t)n;
 	if (c->out_done < c->out_len)
 		return;
+	/* A worker ends the stream by itself, the master (2.6.12) only then. */
+	(void)shutdown(c->fd, SHUT_WR);
 	ev_io_stop(c->loop, &c->io);
 	ev_io_set(&c->io, c->fd, EV_READ);
 	ev_io_start(c->loop, &c->io);

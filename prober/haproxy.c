@@ -351,6 +351,18 @@ static void pass_tick_cb(struct ev_loop *loop, ev_timer *w, int revents)
 	pass_stat(h);
 }
 
+/* The next pass begins in this turn of the loop, or when this one ends. */
+static void pass_now(struct haproxy *h)
+{
+	if (h->pass_step != PASS_IDLE) {
+		h->pass_again = true;
+		return;
+	}
+	ev_timer_stop(h->app->loop, &h->pass_tick);
+	ev_timer_set(&h->pass_tick, 0., 0.);
+	ev_timer_start(h->app->loop, &h->pass_tick);
+}
+
 /* ---- a move ------------------------------------------------------------ */
 
 /* Whose sessions go now: proved at this moment, and not the target. */
@@ -451,16 +463,18 @@ static bool is_move_ready(
 		is_feed_seen(h->app->feed, index, hc->seq));
 }
 
-/* Wakes when the first of those that wait is due. */
+/* Wakes when the first of those that wait is due, and may be tried again. */
 static void move_arm(struct haproxy *h, struct mono now)
 {
 	struct dur wait = {INT64_MAX};
 
 	for (uint16_t i = 0; i < h->app->cluster_n; i++) {
 		const struct hap_cluster *hc = &h->cluster[i];
+		struct mono at =
+		    is_mono_before(hc->due, hc->retry) ? hc->retry : hc->due;
 
-		if (is_move_pending(hc) && mono_sub(hc->due, now).us < wait.us)
-			wait = mono_sub(hc->due, now);
+		if (is_move_pending(hc) && mono_sub(at, now).us < wait.us)
+			wait = mono_sub(at, now);
 	}
 	ev_timer_stop(h->app->loop, &h->move_timer);
 	if (wait.us == INT64_MAX)
@@ -547,6 +561,7 @@ void haproxy_move(struct haproxy *h, uint16_t cluster, uint32_t closing)
 	hc->began = now;
 	hc->due = mono_add(now, dur_ms(SEEN_MS));
 	hc->sweep_till = mono_add(now, dur_ms(SWEEP_MS));
+	pass_now(h); /* the servers' states follow before their next checks */
 	if (hc->step == MOVE_SENT) {
 		hc->anew = true;
 		return;
@@ -614,13 +629,15 @@ void haproxy_checked(struct haproxy *h, uint64_t pid)
 		log_info("reload haproxy pid=%" PRIu64 " was=%" PRIu64, pid,
 		    h->state.pid);
 	h->state.pid = pid;
-	if (h->pass_step != PASS_IDLE) {
-		h->pass_again = true;
+	pass_now(h);
+}
+
+void haproxy_look(struct haproxy *h)
+{
+	if (h == NULL) /* the first members may come before HAProxy's part */
 		return;
-	}
-	ev_timer_stop(h->app->loop, &h->pass_tick);
-	ev_timer_set(&h->pass_tick, 0., 0.);
-	ev_timer_start(h->app->loop, &h->pass_tick);
+	assert(h->magic == HAPROXY_MAGIC);
+	pass_now(h);
 }
 
 void haproxy_state(const struct haproxy *h, struct haproxy_state *out)

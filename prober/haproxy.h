@@ -30,6 +30,10 @@ void haproxy_free(struct haproxy *h);
  */
 void haproxy_move(struct haproxy *h, uint16_t cluster, uint32_t closing);
 
+/* There are members that HAProxy was not asked about: it is, at once. A member
+   is routed nothing before HAProxy is known to have a server of its name. */
+void haproxy_look(struct haproxy *h);
+
 /* An agent has seen a snapshot, or is gone: a wait may be over. */
 void haproxy_seen(struct haproxy *h);
 

@@ -1,0 +1,5 @@
+# patroute-prober itself: with nothing there, with a scripted agent, and with a
+# real HAProxy and a real etcd.
+patroute_pytest(wire_prober_start wire 180 prober_start.py)
+patroute_pytest(wire_prober_feed wire 180 prober_feed.py)
+patroute_pytest(wire_prober_haproxy wire 240 prober_haproxy.py)

@@ -1,0 +1,215 @@
+"""
+The feed: a scripted agent, a real etcd, scripted Patroni REST servers.
+"""
+import struct
+import time
+
+import pytest
+
+from prober_lib import (SLOW, Agent, Prober, cluster, folder, own_cluster,
+                        shared_cluster, wait_until)
+
+__all__ = ["cluster", "folder", "own_cluster", "shared_cluster"]
+
+
+@pytest.fixture
+def prober(folder, cluster):
+    with Prober(folder, cluster.etcd.port) as p:
+        wait_until(lambda: p.cluster()["write"] == "node1", "node1 leads")
+        yield p
+
+
+def test_a_hello_then_snapshot(prober):
+    agent = Agent(prober.feed)
+    kind, body = agent.next()
+    assert kind == Agent.HELLO and body.endswith(b"patroute-prober")
+    boot_id = struct.unpack_from(">Q", body)[0]
+    s = agent.until(Agent.SNAPSHOT)
+    assert s["boot_id"] == boot_id != 0
+    assert s["cluster"] == "main" and s["target"] == "node1"
+    assert {m["name"] for m in s["m"]} == {"node1", "node2", "node3"}
+    assert prober.get("/healthz")[0] == 200
+
+
+def test_a_nothing_known_is_stale(folder):
+    with Prober(folder) as p:
+        agent = Agent(p.feed)
+        s = agent.until(Agent.SNAPSHOT)
+        assert s["target"] is None and s["seq"] > 0
+        agent.ping(5)
+        assert agent.until(Agent.ECHO) == (5, (Agent.STALE,))
+
+
+def test_b_echo_carries_the_age(prober):
+    agent = Agent(prober.feed)
+    for nonce in range(1, 20):
+        agent.ping(nonce)
+        got, ages = agent.until(Agent.ECHO)
+        assert got == nonce and len(ages) == 1
+        assert ages[0] < 3000
+        time.sleep(0.05)
+
+
+def test_b_age_grows_to_stale(folder, own_cluster):
+    """With every source gone the age grows until nothing is fresh."""
+    with Prober(folder, own_cluster.etcd.port) as prober:
+        wait_until(lambda: prober.cluster()["write"] == "node1", "node1")
+        watch_ages(prober, own_cluster)
+
+
+def watch_ages(prober, cluster):
+    agent = Agent(prober.feed)
+    agent.until(Agent.SNAPSHOT)
+    cluster.stop()
+    ages = []
+    began = time.monotonic()
+    while not ages or ages[-1] != Agent.STALE:
+        assert time.monotonic() - began < 20 * SLOW
+        agent.ping(1)
+        ages.append(agent.until(Agent.ECHO)[1][0])
+        time.sleep(0.1)
+    fresh = [a for a in ages if a != Agent.STALE]
+    assert max(fresh) <= 3000 * SLOW
+    assert prober.get("/healthz")[0] == 503
+    assert prober.cluster()["write"] is None
+
+
+def test_b_two_agents_hear_a_move(prober, cluster):
+    agents = [Agent(prober.feed) for _ in range(2)]
+    for a in agents:
+        a.snapshot_where(lambda s: s["target"] == "node1")
+    cluster.lead("node2")
+    seqs = {a.snapshot_where(lambda s: s["target"] == "node2")["seq"]
+            for a in agents}
+    wait_until(lambda: all(
+        int(a["seen"]["main"]) >= max(seqs)
+        for a in prober.topology()["agents"]), "both are SEEN")
+
+
+def test_b_between_leaders_there_is_none(prober, cluster):
+    """The key moves; node2 says nothing yet: no target, never the old one."""
+    agent = Agent(prober.feed)
+    agent.snapshot_where(lambda s: s["target"] == "node1")
+    cluster.etcd.put("leader", "node2")
+    s = agent.snapshot_where(lambda s: s["target"] != "node1")
+    assert s["target"] is None and s["transition"]
+    readers = {m["name"] for m in s["m"] if m["flags"] & 1}
+    assert "node2" not in readers and readers <= {"node3"}
+    cluster.lead("node2")
+    agent.snapshot_where(lambda s: s["target"] == "node2")
+
+
+def test_c_slow_agent_gets_the_latest(prober, cluster):
+    slow, quick = Agent(prober.feed), Agent(prober.feed)
+    slow.snapshot_where(lambda s: s["target"] == "node1")
+    quick.snapshot_where(lambda s: s["target"] == "node1")
+    for _ in range(400):
+        cluster.flip("node3")
+        last = quick.until(Agent.SNAPSHOT)
+    time.sleep(0.2 * SLOW)
+    slow.ping(99)
+    got = []
+    while True:
+        kind, body = slow.next()
+        if kind == Agent.ECHO:
+            break
+        got.append(slow.decode(kind, body)["seq"])
+    assert got == sorted(got)
+    assert got[-1] >= last["seq"], "the latest is not there"
+    assert len(got) < 100, "an agent that did not read has a queue"
+
+
+def test_c_echo_comes_behind_its_snapshots(prober, cluster):
+    agent = Agent(prober.feed)
+    told = agent.snapshot_where(lambda s: s["target"] == "node1")
+    for i in range(1, 101):
+        cluster.flip("node3")
+        before = prober.cluster()["seq"]
+        agent.ping(i)
+        while True:
+            kind, body = agent.next()
+            if kind == Agent.ECHO:
+                break
+            told = agent.decode(kind, body)
+        assert struct.unpack_from(">Q", body)[0] == i
+        assert told["seq"] >= int(before), "an echo overtook a snapshot"
+
+
+@pytest.mark.parametrize("kind, body, version", [
+    (Agent.SEEN, b"\0" * 16 + b"\4main", 1),      # before HELLO
+    (Agent.PING, b"\0" * 8, 1),
+    (Agent.HELLO, b"\0" * 8 + b"\1a", 2),          # another version
+    (Agent.HELLO, b"\0" * 7, 1),                   # cut
+    (Agent.HELLO, b"\0" * 8 + b"\1a\0", 1),        # one byte more
+    (Agent.HELLO, b"\0" * 9000, 1),
+    (Agent.SNAPSHOT, b"", 1), (99, b"", 1), (0, b"", 1)])
+def test_c_rubbish_is_dropped(prober, kind, body, version):
+    bad = Agent(prober.feed, greet=False)
+    bad.send(kind, body, version)
+    got = bad.next()[0]
+    assert got in (0, Agent.HELLO)
+    assert got == 0 or bad.next()[0] == 0
+    Agent(prober.feed).until(Agent.SNAPSHOT)
+
+
+def test_c_second_hello_is_dropped(prober):
+    agent = Agent(prober.feed)
+    agent.until(Agent.SNAPSHOT)
+    agent.send(Agent.HELLO, struct.pack(">Q", 77) + agent.text("wire"))
+    while agent.next()[0]:
+        pass
+
+
+def test_c_silence_is_dropped(prober):
+    began = time.monotonic()
+    silent = Agent(prober.feed, greet=False)
+    while silent.next()[0]:
+        pass
+    assert 0.8 < time.monotonic() - began < 3 * SLOW
+
+
+def test_c_eight_agents(prober):
+    agents = [Agent(prober.feed) for _ in range(8)]
+    for a in agents:
+        a.until(Agent.SNAPSHOT)
+    ninth = Agent(prober.feed)
+    wait_until(lambda: "why=too-many-agents" in prober.text(), "refused")
+    assert len(prober.topology()["agents"]) == 8
+    agents[3].close()
+    ninth.until(Agent.SNAPSHOT)
+    for a in agents:
+        a.close()
+
+
+def test_c_foreign_words_change_nothing(prober):
+    """SEEN of another prober or an unknown cluster, WANT of an unknown one."""
+    agent = Agent(prober.feed)
+    s = agent.until(Agent.SNAPSHOT)
+    agent.send(Agent.SEEN, struct.pack(">QQ", s["boot_id"] ^ 1, 1 << 60) +
+               agent.text("main"))
+    agent.send(Agent.SEEN, struct.pack(">QQ", s["boot_id"], 1 << 60) +
+               agent.text("other"))
+    agent.send(Agent.WANT, struct.pack(">Q", 0) + agent.text("other"))
+    agent.ping(3)
+    agent.until(Agent.ECHO)
+    assert prober.topology()["agents"][0]["seen"]["main"] == "0"
+
+
+def test_c_stats_are_shown(prober):
+    agent = Agent(prober.feed)
+    agent.until(Agent.SNAPSHOT)
+    agent.stats(11, 5, 3)
+    wait_until(lambda: prober.topology()["agents"][0].get("stats", {}).get(
+        "decisions") == 11, "counted")
+    stats = prober.topology()["agents"][0]["stats"]
+    assert stats["routed_write"] == 5 and stats["routed_read"] == 3
+
+
+def test_d_twelve_changes_of_leader(prober, cluster):
+    """The verdict never names two, and follows each."""
+    agent = Agent(prober.feed)
+    for i in range(12):
+        name = f"node{i % 3 + 1}"
+        cluster.lead(name)
+        s = agent.snapshot_where(lambda s, n=name: s["target"] == n)
+        assert [m["role"] for m in s["m"]].count(1) == 1

@@ -1,0 +1,250 @@
+"""
+patroute-prober and a real HAProxy: states, sessions, reloads. A real etcd;
+Patroni and PostgreSQL are scripted, so that a role changes on the instant.
+"""
+import contextlib
+import os
+import signal
+import time
+
+import pytest
+
+from prober_lib import (SLOW, Agent, HAProxy, Prober, closed_after, cluster,
+                        folder, is_open, own_cluster, shared_cluster,
+                        wait_until)
+
+__all__ = ["cluster", "folder", "own_cluster", "shared_cluster"]
+
+# Design: sessions end within 100 ms of etcd's event. Two busy cores, and the
+# first second's evidence of the new leader is not even needed for it.
+CUT_S = 0.25
+
+
+@contextlib.contextmanager
+def running(folder, cluster):
+    with Prober(folder, cluster.etcd.port) as p:
+        h = HAProxy(folder, p, cluster)
+        try:
+            wait_until(lambda: h.states("main_write") == {
+                "node1": "UP", "node2": "NOLB", "node3": "NOLB"}, "states")
+            yield p, h, cluster
+        finally:
+            h.stop()
+
+
+@pytest.fixture
+def site(folder, cluster):
+    with running(folder, cluster) as all_three:
+        yield all_three
+
+
+def test_a_states_follow_the_verdict(site):
+    _, haproxy, cluster = site
+    wait_until(lambda: haproxy.states("main_read") == {
+        "node1": "NOLB", "node2": "UP", "node3": "UP"}, "readers")
+    cluster.lead("node2")
+    began = time.monotonic()
+    wait_until(lambda: haproxy.states("main_write") == {
+        "node1": "NOLB", "node2": "UP", "node3": "NOLB"}, "writer")
+    wait_until(lambda: haproxy.states("main_read") == {
+        "node1": "UP", "node2": "NOLB", "node3": "UP"}, "readers", 15)
+    assert time.monotonic() - began < 15 * SLOW
+
+
+@pytest.mark.parametrize("port", ["write", "fallback"])
+def test_b_sessions_of_a_former_leader_end(site, port):
+    _, haproxy, cluster = site
+    # This HAProxy balances its fallback by itself: what an agent would have
+    # placed there is what reached the leader.
+    opened = [haproxy.session(port) for _ in range(9)]
+    mine = [s for s, name in opened if name == "node1"]
+    assert mine and all(is_open(s) for s in mine)
+    cluster.lead("node2")
+    assert all(closed_after(s, 2) is not None for s in mine)
+
+
+def test_b_they_end_soon(site):
+    """From etcd's event to the end of the last of 50 sessions."""
+    _, haproxy, cluster = site
+    took = []
+    for i in range(6):
+        old, new = f"node{i % 3 + 1}", f"node{(i + 1) % 3 + 1}"
+        wait_until(lambda o=old: haproxy.states("main_write")[o] == "UP",
+                   old)
+        sessions = [haproxy.session("write") for _ in range(50)]
+        assert {name for _, name in sessions} == {old}
+        began = time.monotonic()
+        cluster.lead(new)
+        assert all(closed_after(s, 2) is not None for s, _ in sessions)
+        took.append(time.monotonic() - began)
+    print("sessions closed after", sorted(round(t, 3) for t in took))
+    assert max(took) < CUT_S * SLOW, took
+
+
+@pytest.mark.parametrize("reloads", [1, 3])
+def test_b_in_old_processes_too(site, reloads):
+    _, haproxy, cluster = site
+    sessions = []
+    for _ in range(reloads):
+        sessions += [haproxy.session("write")[0] for _ in range(5)]
+        sessions += [s for s, name in (haproxy.session("fallback")
+                                       for _ in range(3)) if name == "node1"]
+        haproxy.reload()
+        wait_until(lambda: haproxy.states("main_write")["node1"] == "UP" and
+                   haproxy.states("main_write")["node2"] == "NOLB", "states")
+    sessions.append(haproxy.session("write")[0])
+    assert all(is_open(s) for s in sessions)
+    began = time.monotonic()
+    cluster.lead("node2")
+    assert all(closed_after(s, 2) is not None for s in sessions)
+    took = time.monotonic() - began
+    print("closed after", round(took, 3))
+    assert took < CUT_S * SLOW * 2, took
+
+
+def test_b_a_reader_stays(site):
+    """What was opened for reading on a replica outlives its promotion."""
+    _, haproxy, cluster = site
+    wait_until(lambda: "UP" in haproxy.states("main_read").values(), "read")
+    readers = [haproxy.session("read") for _ in range(6)]
+    assert {name for _, name in readers} == {"node2", "node3"}
+    writer, _ = haproxy.session("write")
+    cluster.lead("node2")
+    assert closed_after(writer, 2) is not None
+    assert all(is_open(s) for s, _ in readers)
+
+
+def test_c_absence_of_the_key_closes_nothing(site):
+    prober, haproxy, cluster = site
+    s, name = haproxy.session("write")
+    assert name == "node1"
+    cluster.etcd.delete("leader")
+    wait_until(lambda: prober.cluster()["write"] is None, "no target")
+    wait_until(lambda: haproxy.states("main_write")["node1"] == "NOLB",
+               "no new session")
+    time.sleep(1.5)
+    assert is_open(s)
+    cluster.etcd.put("leader", "node1")
+    wait_until(lambda: prober.cluster()["write"] == "node1", "back")
+    assert is_open(s)
+
+
+def test_c_no_dcs_closes_nothing(folder, own_cluster):
+    with running(folder, own_cluster) as (prober, haproxy, cluster):
+        s, _ = haproxy.session("write")
+        cluster.etcd.stop()
+        wait_until(lambda: prober.cluster()["why"] == "primary-200",
+                   "by REST", 10)
+        assert prober.cluster()["write"] == "node1"
+        assert is_open(s)
+        assert haproxy.states("main_write")["node1"] == "UP"
+
+
+def test_c_prober_that_stops_closes_nothing(site):
+    prober, haproxy, _ = site
+    sessions = [haproxy.session(p)[0] for p in ("write", "read", "fallback")]
+    prober.stop()
+    time.sleep(4)
+    assert all(is_open(s) for s in sessions)
+    prober.start()
+    wait_until(lambda: prober.cluster()["write"] == "node1", "leader")
+    time.sleep(1)
+    assert all(is_open(s) for s in sessions)
+
+
+def test_c_leader_changed_while_the_prober_was_away(site):
+    prober, haproxy, cluster = site
+    s, _ = haproxy.session("write")
+    prober.stop()
+    cluster.lead("node2")
+    assert closed_after(s, 0.5) is None
+    prober.start()
+    assert closed_after(s, 2) is not None
+
+
+def test_c_reload_is_repaired_at_once(site):
+    """A new process believes all its servers up until their first check."""
+    prober, haproxy, _ = site
+    for _ in range(3):
+        haproxy.reload()
+        began = time.monotonic()
+        wait_until(lambda: haproxy.states("main_write") == {
+            "node1": "UP", "node2": "NOLB", "node3": "NOLB"}, "states", 2,
+            0.002)
+        print("repaired after", round(time.monotonic() - began, 3))
+    wait_until(lambda: prober.topology()["haproxy"]["pid"] == haproxy.pid(),
+               "the new process is known")
+
+
+def test_c_haproxy_goes_and_comes_back(folder, cluster):
+    with Prober(folder, cluster.etcd.port) as p:
+        wait_until(lambda: p.cluster()["write"] == "node1", "node1 leads")
+        assert p.get("/healthz")[0] == 200
+        for _ in range(2):
+            h = HAProxy(folder, p, cluster)
+            wait_until(lambda: p.topology()["haproxy"]["reachable"], "there")
+            wait_until(lambda h=h: h.states("main_write")["node2"] == "NOLB",
+                       "states")
+            h.stop()
+            wait_until(lambda: not p.topology()["haproxy"]["reachable"],
+                       "gone")
+            assert p.cluster()["write"] == "node1"
+
+
+def test_c_frozen_haproxy_holds_nothing_up(site):
+    prober, haproxy, cluster = site
+    agent = Agent(prober.feed)
+    agent.snapshot_where(lambda s: s["target"] == "node1")
+    pid = haproxy.pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        cluster.lead("node2")
+        agent.snapshot_where(lambda s: s["target"] == "node2")
+        assert prober.get("/healthz")[0] == 200
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: haproxy.states("main_write") == {
+        "node1": "NOLB", "node2": "UP", "node3": "NOLB"}, "states")
+
+
+def test_c_operators_maint_is_respected(site):
+    prober, haproxy, _ = site
+    agent = Agent(prober.feed)
+    agent.snapshot_where(lambda s: s["target"] == "node1")
+    haproxy.cli("set server main_read/node2 state maint")
+    s = agent.snapshot_where(lambda s: not any(
+        m["flags"] & 1 for m in s["m"] if m["name"] == "node2"))
+    assert any(m["flags"] & 1 for m in s["m"] if m["name"] == "node3")
+    time.sleep(2.2)
+    assert haproxy.states("main_read")["node2"].startswith("MAINT")
+    haproxy.cli("set server main_read/node2 state ready")
+    agent.snapshot_where(lambda s: any(
+        m["flags"] & 1 for m in s["m"] if m["name"] == "node2"))
+
+
+def test_c_slow_agent_is_not_waited_for(site):
+    """An agent that never says SEEN delays the move by 50 ms at most."""
+    prober, haproxy, cluster = site
+    mute = Agent(prober.feed)
+    mute.until(Agent.SNAPSHOT)
+    sessions = [haproxy.session("write")[0] for _ in range(5)]
+    began = time.monotonic()
+    cluster.lead("node2")
+    assert all(closed_after(s, 2) is not None for s in sessions)
+    took = time.monotonic() - began
+    assert 0.045 < took < (0.05 + CUT_S) * SLOW, took
+
+
+def test_c_agent_is_told_before_sessions_end(site):
+    """The order of a move: snapshot, SEEN, then the sessions."""
+    prober, haproxy, cluster = site
+    agent = Agent(prober.feed)
+    agent.snapshot_where(lambda s: s["target"] == "node1")
+    s, _ = haproxy.session("write")
+    cluster.lead("node2")
+    while agent.until(Agent.SNAPSHOT)["target"] == "node1":
+        pass
+    s.settimeout(0.02)
+    with pytest.raises(TimeoutError):
+        s.recv(1)  # not SEEN yet: still open
+    assert closed_after(s, 2) is not None
