@@ -92,7 +92,7 @@ def run_once(lab, name, targets, path, *, before=3.0, after=12.0,
             if prepare:
                 prepare(lab, m)
             m.run(before)
-            m.wait(measures.is_steady, STEADY_WAIT, "steady traffic")
+            _wait_steady(m)
             m.mark("event", name)
             undone = False
             scenario.do(lab, leader)
@@ -108,6 +108,18 @@ def run_once(lab, name, targets, path, *, before=3.0, after=12.0,
             _undo(scenario, lab, leader)
     wait_healthy(lab)
     return m.history
+
+
+def _wait_steady(m):
+    try:
+        m.wait(measures.is_steady, STEADY_WAIT, "steady traffic")
+    except MeterError as why:
+        h = m.history
+        last = h.lines[-1]["at"]
+        rates = [f"{label} {measures.rate_before(h, label, last):.0f}"
+                 for label in h.labels()]
+        raise MeterError(f"{why}; served a second: {', '.join(rates)} (is "
+                         "the machine too busy for this rate?)") from None
 
 
 def _undo(scenario, lab, leader):
