@@ -140,6 +140,10 @@ class History:
         """[(instant, name or None)], in order; the first is the initial."""
         return self._leader
 
+    def is_known(self, at):
+        """Whether the watch had told by then who holds the key."""
+        return bool(self._leader) and self._leader[0][0] <= at
+
     def leader_at(self, at):
         """Who held the key then; None if nobody did, or it is not known."""
         i = bisect.bisect_right(self._leader, at, key=lambda e: e[0])

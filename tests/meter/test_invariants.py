@@ -80,6 +80,16 @@ def test_i1_a_session_opened_on_a_standby():
     assert broken(inv.i1_leader_only(made.history()))
 
 
+def test_i1_before_the_watch_told_anything():
+    made = Made()
+    made.lines[0]["at"] = 50 * inv.MS           # the initial leader key
+    made.tried(10, "w", "a")
+    assert inv.i1_leader_only(made.history()).checked == 0
+    made.tried(60, "w", "a")
+    check = inv.i1_leader_only(made.history())
+    assert check.checked == 1 and check.violations == []
+
+
 def test_i1_nothing_is_proved_by_nothing():
     made = Made()
     made.tried(10, "w", rc="refused")
@@ -134,6 +144,14 @@ def test_i3_the_keys_absence_closes_nothing():
     made.session("w", "a")
     made.statement(5000, "w", "a")
     assert broken(inv.i3_no_lingering(made.history())) == []
+
+
+def test_i3_before_the_watch_told_anything():
+    made = Made()
+    made.lines[0]["at"] = 50 * inv.MS
+    made.session("w", "a")
+    made.statement(20, "w", "a")
+    assert inv.i3_no_lingering(made.history()).checked == 0
 
 
 def test_i3_a_failed_statement_was_not_executed():

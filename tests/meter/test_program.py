@@ -417,6 +417,20 @@ def test_etcd_is_followed_at_every_endpoint_once(peer):
                b'"start_revision":"10"' in r for r in watch)
 
 
+def test_no_leader_is_told_too(peer):
+    def empty(connection, p):
+        request = connection.recv(65536)
+        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+        if b"/v3/kv/range" in request:
+            connection.sendall(b'{"header":{"cluster_id":"7",'
+                               b'"revision":"9"}}')
+            connection.close()
+        else:
+            p.kept.append(connection)
+    h = run([f"etcd /s/ 127.0.0.1:{peer(empty).port}", "start"], 0.3)
+    assert [name for _, name in h.leader_events()] == [None]
+
+
 def test_etcd_comes_back_where_it_was_left(peer):
     served = []
 

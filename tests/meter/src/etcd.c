@@ -172,6 +172,21 @@ static void write_events(struct etcd *e, bool initial)
 	e->seen = seen;
 }
 
+/* A leader key that is not there is news too: from here on it is known. */
+static void write_no_leader(struct etcd *e)
+{
+	for (size_t i = 0; i < e->answer.n; i++)
+		if (strcmp(e->answer.ev[i].key + strlen(e->prefix), "leader") ==
+		    0)
+			return;
+	hist_begin(e->m->hist, clock_now_ns(), "etcd");
+	hist_str(e->m->hist, "key", "leader");
+	hist_bool(e->m->hist, "deleted", true);
+	hist_int(e->m->hist, "rev", e->answer.revision);
+	hist_bool(e->m->hist, "initial", true);
+	hist_end(e->m->hist);
+}
+
 /*
  * The first range, and the first of another or wiped etcd, or behind a
  * compaction, tells where things stand. Any later one is asked only to know
@@ -197,6 +212,7 @@ static void on_range(struct endpoint *p)
 		e->cluster_id = e->answer.cluster_id;
 		e->seen = 0;
 		write_events(e, true);
+		write_no_leader(e);
 		e->seen = e->answer.revision;
 	}
 	p->from = e->seen + 1;
