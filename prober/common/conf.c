@@ -396,7 +396,7 @@ struct conf *conf_parse(
 	assert(file != NULL && err != NULL);
 	err->text[0] = '\0';
 	if (text.len > CONF_TEXT_MAX) {
-		(void)conf_fail(&src, 0, "%zu bytes, expected at most %d",
+		(void)conf_fail(&src, 0, "%zu bytes, expected at most %zu",
 		    text.len, CONF_TEXT_MAX);
 		return NULL;
 	}
@@ -431,9 +431,9 @@ static char *read_file(const struct conf_src *src, size_t *len)
 		    strerrordesc_np(errno));
 		goto out;
 	}
-	if (!S_ISREG(st.st_mode) || st.st_size > CONF_TEXT_MAX) {
+	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)CONF_TEXT_MAX) {
 		(void)conf_fail(src, 0,
-		    "expected a regular file of at most %d bytes",
+		    "expected a regular file of at most %zu bytes",
 		    CONF_TEXT_MAX);
 		goto out;
 	}

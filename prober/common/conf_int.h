@@ -9,7 +9,7 @@
 
 #include "conf.h"
 
-#define CONF_TEXT_MAX (1024 * 1024) /* bytes of one patroute.conf */
+#define CONF_TEXT_MAX ((size_t)1 << 20) /* bytes of one patroute.conf */
 
 enum conf_type {
 	CONF_NONE = 0,
@@ -40,11 +40,11 @@ struct conf_key {
 	const char *section; /* "" for the top level */
 	const char *name;
 	enum conf_type type;
+	bool required, reloadable;
 	size_t offset, size; /* in the section's struct */
 	int64_t min, max;    /* numbers, microseconds or bytes */
 	const struct conf_word *words;
 	const char *def; /* as it would be written; NULL: none */
-	bool required, reloadable;
 	const char *help;
 };
 

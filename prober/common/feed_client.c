@@ -2,7 +2,7 @@
  * feed_client.c - the agent's end of the feed; see feed_client.h.
  *
  * Owned by the agent's main(); runs on its loop and never blocks. What is to be
- * said upwards is state, not a queue: a flag each for PING, SEEN and WANT, whose
+ * said upwards is state, not a queue: a flag for PING, SEEN and WANT each, the
  * message is made when the socket takes it, so that a slow prober costs nothing
  * and gets the latest. The PING's instant is that of its sending.
  */
@@ -100,7 +100,7 @@ static void fc_drop(struct feed_client *fc, const char *why)
 	ev_timer_set(&fc->retry_timer, dur_to_s(fc->backoff), 0.);
 	ev_timer_start(fc->loop, &fc->retry_timer);
 	fc->backoff.us *= 2;
-	if (fc->backoff.us > BACKOFF_MAX_MS * 1000)
+	if (dur_to_ms(fc->backoff) > BACKOFF_MAX_MS)
 		fc->backoff = dur_ms(BACKOFF_MAX_MS);
 }
 

@@ -105,7 +105,7 @@ static void put_body(struct wire_out *w, const struct feed_msg *m)
 
 size_t feed_encode(const struct feed_msg *m, unsigned char *buf, size_t size)
 {
-	struct wire_out w = {buf, size, true};
+	struct wire_out w = wire_to(buf, size);
 
 	assert(m != NULL && buf != NULL);
 	wire_put(&w, FEED_VERSION, 1);

@@ -86,13 +86,10 @@ static void emit(const char *body)
 {
 	char line[LIM_LOG_LINE + 1];
 	size_t n = put_time(line, 64);
-	size_t len = strlen(body);
+	int room = (int)(LIM_LOG_LINE - 1 - n);
 
-	if (len > LIM_LOG_LINE - 1 - n)
-		len = LIM_LOG_LINE - 1 - n;
-	memcpy(line + n, body, len);
-	line[n + len] = '\n';
-	if (!write_line(line, n + len + 1))
+	(void)snprintf(line + n, sizeof(line) - n, "%.*s\n", room, body);
+	if (!write_line(line, strlen(line)))
 		sink.dropped++;
 }
 

@@ -42,7 +42,7 @@ static void put_member(struct wire_out *w, const struct snap_member *m)
 
 size_t snap_encode(const struct snapshot *s, unsigned char *buf, size_t size)
 {
-	struct wire_out w = {buf, size, true};
+	struct wire_out w = wire_to(buf, size);
 
 	assert(s != NULL && buf != NULL && snap_check(s));
 	wire_put(&w, SNAP_VERSION, 1);

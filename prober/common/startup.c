@@ -61,9 +61,9 @@ static uint8_t want_of(struct slice v)
 	    [INTENT_ANY] = "any",
 	};
 
-	for (uint8_t i = INTENT_PRIMARY; i <= INTENT_ANY; i++) {
+	for (unsigned i = INTENT_PRIMARY; i <= INTENT_ANY; i++) {
 		if (is_slice_eq(v, name[i]))
-			return i;
+			return (uint8_t)i;
 	}
 	return INTENT_NONE;
 }

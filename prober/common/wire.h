@@ -18,6 +18,14 @@ struct wire_out {
 	bool ok;
 };
 
+static inline struct wire_out wire_to(unsigned char *buf, size_t size)
+{
+	struct wire_out w = {.left = size, .ok = true};
+
+	w.p = buf;
+	return w;
+}
+
 static inline void wire_put(struct wire_out *w, uint64_t v, unsigned bytes)
 {
 	if (!w->ok || w->left < bytes) {
