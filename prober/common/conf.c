@@ -44,7 +44,6 @@ static bool is_root(const cfg_t *cfg)
 static const struct {
 	const char *said, *expected;
 } expected[] = {
-    {"no such option", "a key that patroute.conf(5) lists for this section"},
     {"missing equal sign", "KEY = VALUE"},
     {"missing opening brace", "{ after the section's name"},
     {"missing title", "a name between the section's keyword and {"},
@@ -55,21 +54,49 @@ static const struct {
     {NULL, "KEY = VALUE, a section or }"},
 };
 
+static void add_word(char text[static LIM_LOG_LINE], const char *word)
+{
+	size_t n = strlen(text);
+
+	(void)snprintf(text + n, LIM_LOG_LINE - n, "%s%s",
+	    n > 0 && text[n - 1] != ' ' ? ", " : "", word);
+}
+
+/* An unknown key is mostly a misspelt one: these there are. */
+static void add_keys(char text[static LIM_LOG_LINE], const cfg_t *cfg)
+{
+	const char *section = is_root(cfg) ? "" : cfg->name;
+
+	for (const struct conf_key *k = conf_key_table(); k->section != NULL;
+	     k++) {
+		if (strcmp(k->section, section) == 0)
+			add_word(text, k->name);
+	}
+	for (const struct conf_section *s = conf_section_table();
+	     is_root(cfg) && s->name != NULL; s++) {
+		if (s->name[0] != '\0')
+			add_word(text, s->name);
+	}
+}
+
 __attribute__((format(printf, 2, 0))) static void on_error_cb(
     cfg_t *cfg, const char *fmt, va_list ap)
 {
-	char said[LIM_TEXT], text[LIM_TEXT * 2];
+	char said[LIM_TEXT], text[LIM_LOG_LINE];
 	int i = 0;
 
 	if (cfg->comment != NULL)
 		return; /* the first sentence is the cause */
 	(void)vsnprintf(said, sizeof(said), fmt, ap);
+	(void)snprintf(text, sizeof(text), "%s%s%s, expected ",
+	    is_root(cfg) ? "" : cfg->name, is_root(cfg) ? "" : ": ", said);
 	while (expected[i].said != NULL &&
 	    strncmp(said, expected[i].said, strlen(expected[i].said)) != 0)
 		i++;
-	(void)snprintf(text, sizeof(text), "%s%s%s, expected %s",
-	    is_root(cfg) ? "" : cfg->name, is_root(cfg) ? "" : ": ", said,
-	    expected[i].expected);
+	if (strncmp(said, "no such option", 14) == 0)
+		add_keys(text, cfg);
+	else
+		add_word(text, expected[i].expected);
 	cfg->comment = strdup(text);
 }
 

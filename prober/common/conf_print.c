@@ -56,15 +56,16 @@ static void print_keys(
 		const struct conf_example *e = title != NULL
 		    ? find_example(section, title, k->name)
 		    : NULL;
-		char lead[8];
-		char want[CONF_EXPECTED];
+		char lead[8], want[CONF_EXPECTED], text[CONF_EXPECTED + 2];
 
 		if (strcmp(k->section, section) != 0 || (!first && e == NULL))
 			continue;
 		(void)snprintf(lead, sizeof(lead), "%s# ", in);
 		if (first) {
 			print_wrapped(out, lead, k->help);
-			print_wrapped(out, lead, conf_expected(k, want));
+			(void)snprintf(
+			    text, sizeof(text), "(%s)", conf_expected(k, want));
+			print_wrapped(out, lead, text);
 		}
 		if (e != NULL)
 			(void)fprintf(

@@ -12,11 +12,11 @@ static void broken_syntax(void **state)
 		const char *text, *sentence;
 	} t[] = {
 	    {"x = 1\n",
-		"t.conf:1: no such option 'x', expected a key that "
-		"patroute.conf(5) lists for this section"},
-	    {"# a\n# b\n/* c\n */\n// d\nagent {\n\tholdmax = 1\n}\n",
-		"t.conf:7: agent: no such option 'holdmax', expected a key "
-		"that patroute.conf(5) lists for this section"},
+		"t.conf:1: no such option 'x', expected user, group, "
+		"cluster, listen, prober, agent"},
+	    {"# a\n# b\n/* c\n */\n// d\nlisten a {\n\tprot = 1\n}\n",
+		"t.conf:7: listen: no such option 'prot', expected port, "
+		"cluster, target, startup_options, max_lag, fallback"},
 	    {"user = \n",
 		"t.conf:2: premature end of file, expected KEY = "
 		"VALUE or }"},
