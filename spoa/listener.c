@@ -69,8 +69,11 @@ static int bind_unix(const struct sockaddr_un *sa, struct listen_owner owner)
 	old = umask(0177);
 	rc = bind(fd, (const struct sockaddr *)sa, sizeof(*sa));
 	(void)umask(old);
-	if (rc == -1 || chown(sa->sun_path, owner.uid, owner.gid) == -1 ||
-	    chmod(sa->sun_path, 0660) == -1 || listen(fd, BACKLOG) == -1)
+	/* The mode first: of a file of another's not even root may change it
+	   without a capability more. */
+	if (rc == -1 || chmod(sa->sun_path, 0660) == -1 ||
+	    chown(sa->sun_path, owner.uid, owner.gid) == -1 ||
+	    listen(fd, BACKLOG) == -1)
 		return close_keeping_errno(fd);
 	return fd;
 }

@@ -82,6 +82,7 @@ class Agent:
         self.feed = self.folder / "feed.sock"
         self.process = None
         self.prefix = []
+        self.group = GROUP
         self.keys = {"listen": f"unix:{self.socket}",
                      "desk_socket": self.desk, "log_level": "debug"}
         self.keys.update(agent)
@@ -95,7 +96,7 @@ class Agent:
             if isinstance(v, list) else f'\t{k} = "{v}"'
             for k, v in self.keys.items())
         self.conf.write_text(
-            f'user = "{USER}"\ngroup = "{GROUP}"\n'
+            f'user = "{USER}"\ngroup = "{self.group}"\n'
             f'cluster {cluster} {{\n\tetcd = {{"http://127.0.0.1:1"}}\n}}\n'
             f'{listen}prober {{\n\tfeed_socket = "{self.feed}"\n}}\n'
             f'agent {{\n{lines}\n}}\n')
