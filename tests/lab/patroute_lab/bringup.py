@@ -8,8 +8,8 @@ import subprocess
 
 import psycopg2
 
-from . import config, faults, hosts, netns, procs, programs, settings
-from . import state, status, wire
+from . import config, faults, hosts, netns, ours, procs, programs
+from . import settings, state, status, wire
 from .errors import LabError
 from .machine import LAB_DIR, PATH
 from .waiting import until
@@ -37,6 +37,8 @@ def up(lab, pairs):
     if missing:
         raise LabError(f"no PostgreSQL {lab.settings['pg_version']}: "
                        f"{missing} is missing")
+    if ours.is_on(lab.settings):
+        ours.build(lab.say)
     state.write(lab.paths.settings, state.json.dumps(lab.settings) + "\n")
     state.write(f"{lab.paths.shared}/inside", lab.name + "\n")
     _start_daemon(lab)
@@ -116,19 +118,31 @@ def _key(lab, name):
 
 def _wait_programs(lab, host, seconds):
     for program in programs.table(lab, host):
-        until(f"{program.name} on {host.name}", seconds, program.ready,
+        def ready(each=program):
+            _must_live(lab, host, each.name)
+            return each.ready()
+        until(f"{program.name} on {host.name}", seconds, ready,
               lambda: programs.log_end(lab, host))
+
+
+def _must_live(lab, host, name):
+    """A program that ended will not be ready: no use in waiting."""
+    if not lab.machine(host).program(name):
+        raise LabError(f"{name} on {host.name} ended",
+                       programs.log_end(lab, host))
 
 
 def _wait_cluster(lab):
     said = []
+    nodes = [host for host in lab.hosts.values() if host.role == "node"]
 
     def healthy():
+        for host in nodes:
+            _must_live(lab, host, "patroni")
         said[:] = status.trouble(status.collect(lab), routers=False)
         return not said
 
     def detail():
-        nodes = [h for h in lab.hosts.values() if h.role == "node"]
         return "\n".join(said + [programs.log_end(lab, h) for h in nodes])
     until("a leader, and replicas that stream", 120, healthy, detail)
     lab.say("members run, replicas stream")
@@ -162,7 +176,9 @@ def _wait_routed(lab, host):
     leader = lab.host(status.collect(lab)["leader"]).address
     members = {each.address for each in lab.hosts.values()
                if each.role == "node"}
-    wanted = {5000: {leader}, 5001: members - {leader}, 5002: members}
+    reads = members - {leader}
+    wanted = {5000: {leader}, 5001: reads,
+              5002: reads if ours.is_on(lab.settings) else members}
     for port, addresses in wanted.items():
         if addresses:
             until(f"port {port} on {host.name}", 30,

@@ -8,6 +8,7 @@ from . import door, settings, state
 from .errors import LabError
 from .hosts import CLIENT
 from .lab import Lab
+from .machine import LAB_DIR
 
 
 def _up(lab, args):
@@ -57,6 +58,12 @@ def _become(lab, host, argv):
     os.execvpe(command[0], command, lab.environment())
 
 
+def _demo(lab, args):
+    _at_most(args, 0, "demo", "nothing more")
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, f"{LAB_DIR}/demo.py"])
+
+
 def _switchover(lab, args):
     _at_most(args, 1, "switchover", "[TO]")
     print(lab.switchover(*args))
@@ -103,6 +110,7 @@ VERBS = {
     "up": (("[--set KEY=VALUE…]", _up),
            "bring the lab to its healthy state"),
     "down": (_plain("down", Lab.down), "remove everything it made"),
+    "demo": (("", _demo), "up, then a switchover and a death, measured"),
     "status": (("[--json]", _status), "who leads, runs, is cut"),
     "psql": (("PORT [ARGS]", _psql), f"psql on {CLIENT}, through the VIP"),
     "switchover": (("[TO]", _switchover),

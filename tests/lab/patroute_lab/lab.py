@@ -200,6 +200,21 @@ class Lab:
             if not self.machine(host).stop_program("patroni", timeout):
                 raise LabError(f"patroni does not run on {host.name}")
 
+    def kill_program(self, name, program):
+        """SIGKILL to a program of a host; `start` brings it back."""
+        found = self.machine(name).program(program)
+        if not found:
+            raise LabError(f"{program} does not run on {name}")
+        procs.send(found, signal.SIGKILL)
+
+    def restart_program(self, name, program, timeout=10.0):
+        """TERM, and a new start as soon as it ended."""
+        host = self.host(name)
+        with self.locked():
+            if not self.machine(host).stop_program(program, timeout):
+                raise LabError(f"{program} does not run on {host.name}")
+            programs.start(self, host)
+
     def freeze(self, name, what="all"):
         """SIGSTOP to a program of a host, or to everything on it."""
         faults.freeze(self, self.host(name), what)

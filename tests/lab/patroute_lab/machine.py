@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 
-from . import netns, procs
+from . import accounts, netns, procs
 from .errors import LabError
 from .hosts import etc_hosts
 from .state import read, write
@@ -84,6 +84,8 @@ class Machine:
         write(self._file("etc/hostname"), self.host.name + "\n")
         # No name server: a lookup fails at once instead of after 10 s.
         write(self._file("etc/resolv.conf"), "")
+        if self.host.role == "hap":
+            accounts.prepare(self._file("etc"))
         if self.host.role == "node":
             self._folder("postgresql", "postgres")
         if self.host.role == "etcd":

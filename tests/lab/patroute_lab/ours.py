@@ -5,25 +5,24 @@ agent and HAProxy with our configuration and, on 5100 to 5102, the stock
 classic one; with route=classic it has the classic way alone, on 5000.
 """
 
+import http.client
 import os
+import re
 import subprocess
 
-from . import config
+from . import accounts, config, wire
 from .errors import LabError
 from .machine import LAB_DIR
 from .state import write
 
 TOP = os.path.dirname(os.path.dirname(LAB_DIR))
-USER, GROUP = "patroute", "haproxy"
-USER_ID = 64099                  # in no Debian range; the lab's hosts only
-CONF = "/etc/patroute/patroute.conf"
-CLASSIC_PORTS = {"CLASSIC_BESIDE": "1", "CLASSIC_WRITE_PORT": "5100",
-                 "CLASSIC_READ_PORT": "5101", "CLASSIC_ANY_PORT": "5102"}
+ETC = "/run/patroute-host/etc/patroute"
+CONF = f"{ETC}/patroute.conf"
 
 
 def is_on(settings):
     """Whether this lab routes by patroute."""
-    return settings["route"] == "patroute"
+    return settings.get("route") == "patroute"
 
 
 def build_folder():
@@ -37,13 +36,12 @@ def build(say):
     if os.environ.get("PATROUTE_BUILD"):
         return
     folder = build_folder()
-    subprocess.run([os.path.join(TOP, "tests", "install"), "build"],
+    subprocess.run([os.path.join(TOP, "tests", "install"), "build", "check"],
                    check=True)
     say(f"build {os.path.relpath(folder, TOP)}")
     os.makedirs(os.path.dirname(folder), exist_ok=True)
     commands = [["cmake", "-S", TOP, "-B", folder, "-G", "Ninja",
-                 "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
-                 "-DPATROUTE_TESTS=ON"],
+                 "-DCMAKE_BUILD_TYPE=RelWithDebInfo"],
                 ["cmake", "--build", folder]]
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True)
@@ -73,28 +71,58 @@ def agent_argv():
 
 
 def prepare(lab, host):
-    """Writes what our programs read on that host; the host is up."""
+    """Writes what our programs and HAProxy read on that host."""
     etc = lab.paths.host(host, "etc/patroute")
     write(os.path.join(etc, "patroute.conf"), conf(lab.settings, lab.hosts))
     passfile = os.path.join(etc, "pgpass")
     write(passfile, f"*:*:*:{config.PROBER}:{config.PASSWORD}\n", 0o600)
-    os.chown(passfile, USER_ID, -1)
+    os.chown(passfile, accounts.USER_ID, -1)
+    write(os.path.join(etc, "patroute.cfg"),
+          _more_members(_product("patroute.cfg"), lab.hosts))
 
 
-def prepare_accounts(lab, host):
-    """The host's own passwd: the machine's, and the user patroute."""
-    group = next((line.split(":")[2] for line in _lines("/etc/group")
-                  if line.startswith(GROUP + ":")), "65534")
-    rows = [line for line in _lines("/etc/passwd")
-            if not line.startswith(USER + ":")]
-    rows.append(f"{USER}:x:{USER_ID}:{group}::/nonexistent:"
-                "/usr/sbin/nologin")
-    write(lab.paths.host(host, "etc/passwd"), "\n".join(rows) + "\n")
+def _product(name):
+    with open(os.path.join(TOP, "haproxy", name), encoding="utf-8") as file:
+        return file.read()
 
 
-def _lines(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read().splitlines()
+def _more_members(text, hosts):
+    """The product's file names three members; further ones follow them."""
+    more = "".join(f"    server {host.name} {host.address}:5432\n"
+                   for host in hosts.values()
+                   if host.role == "node" and host.number > 3)
+    return re.sub(r"(    server dc1-psql-node3 [^\n]*\n)",
+                  lambda found: found.group(1) + more, text)
+
+
+def haproxy_files():
+    """The configuration files of a load balancer's HAProxy, ours first."""
+    return [f"{ETC}/patroute.cfg",
+            os.path.join(TOP, "haproxy", "classic.cfg")]
+
+
+def haproxy_env():
+    """What those files read from the environment."""
+    return {"PATROUTE_STATS_PASSWORD": config.PASSWORD,
+            "PATROUTE_SPOE": os.path.join(TOP, "haproxy",
+                                          "patroute-spoe.cfg"),
+            "PATROUTE_LOG": "stdout",
+            "CLASSIC_BESIDE": "1", "CLASSIC_WRITE_PORT": "5100",
+            "CLASSIC_READ_PORT": "5101", "CLASSIC_ANY_PORT": "5102"}
+
+
+def is_healthy(namespace):
+    """Whether the prober has a usable verdict on every cluster."""
+    try:
+        return wire.request(namespace, 7100, "/healthz")[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def is_listening(machine):
+    """Whether the agent has made its socket."""
+    return os.path.exists(
+        f"/proc/{machine.init}/root/run/patroute/agent.sock")
 
 
 def conf(settings, hosts):
@@ -108,7 +136,7 @@ cluster {config.SCOPE} {{
     etcd           = {{ {etcds} }}
     server_map     = {{ {names} }}
     probe_user     = "{config.PROBER}"
-    probe_passfile = "/etc/patroute/pgpass"
+    probe_passfile = "{ETC}/pgpass"
 }}
 listen write {{
     port   = 5000

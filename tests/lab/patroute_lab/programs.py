@@ -7,7 +7,7 @@ here; everything else starts, freezes, shows and stops it by this table.
 import os
 import shutil
 
-from . import config, wire
+from . import config, ours, wire
 from .machine import LAB_DIR
 from .state import read, write
 
@@ -33,6 +33,9 @@ def table(lab, host):
         return [_etcd(lab, host)]
     if host.role == "node":
         return [_patroni(lab, host)]
+    if host.role == "hap" and ours.is_on(lab.settings):
+        return [_prober(lab, host), _agent(lab, host),
+                _haproxy_of_ours(lab, host)]
     if host.role == "hap":
         return [_haproxy(lab, host)]
     return []
@@ -74,22 +77,47 @@ def _patroni(lab, host):
                    prepare, ready)
 
 
+# As in the field: master and worker, root at first, haproxy then.
+HAPROXY = ["haproxy", "-W", "-S",
+           "/run/haproxy/master.sock,mode,660,group,haproxy"]
+
+
 def _haproxy(lab, host):
     path, text = config.classic_cfg(TOP, lab.hosts)
 
     def prepare():
         if text is not None:
             write(lab.paths.host(host, "classic.cfg"), text)
-    # As in the field: master and worker, root at first, haproxy then.
-    argv = ["haproxy", "-W", "-S",
-            "/run/haproxy/master.sock,mode,660,group,haproxy", "-f", path]
     machine = lab.machine(host)
+    return Program("haproxy", "root", HAPROXY + ["-f", path],
+                   config.haproxy_env(lab.settings), prepare,
+                   lambda: _has_admin_socket(machine))
 
-    def ready():
-        inner = f"/proc/{machine.init}/root/run/haproxy/admin.sock"
-        return os.path.exists(inner)
-    return Program("haproxy", "root", argv,
-                   config.haproxy_env(lab.settings), prepare, ready)
+
+def _has_admin_socket(machine):
+    return os.path.exists(f"/proc/{machine.init}/root/run/haproxy/admin.sock")
+
+
+def _prober(lab, host):
+    machine = lab.machine(host)
+    return Program("prober", "root", ours.prober_argv(),
+                   prepare=lambda: ours.prepare(lab, host),
+                   ready=lambda: ours.is_healthy(machine.namespace))
+
+
+def _agent(lab, host):
+    machine = lab.machine(host)
+    return Program("agent", "root", ours.agent_argv(),
+                   ready=lambda: ours.is_listening(machine))
+
+
+def _haproxy_of_ours(lab, host):
+    machine = lab.machine(host)
+    argv = HAPROXY + [word for path in ours.haproxy_files()
+                      for word in ("-f", path)]
+    env = {**ours.haproxy_env(), "CLASSIC_CHECKS": lab.settings["checks"]}
+    return Program("haproxy", "root", argv, env,
+                   ready=lambda: _has_admin_socket(machine))
 
 
 def start(lab, host):

@@ -37,6 +37,8 @@ TABLE = {
     "pg_version": ("15", _number(10, 99), "PostgreSQL's major version"),
     "pg_tmpfs": ("", _size,
                  "size of a tmpfs for each data directory; none = disk"),
+    "route": ("patroute", _choice("patroute", "classic"),
+              "how 5000 to 5002 are routed"),
     "checks": ("stock", _choice("stock", "tuned"),
                "check timings of the classic configuration"),
     "ttl": ("30", _number(20, 3600), "Patroni: seconds of the leader key"),

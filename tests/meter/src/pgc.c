@@ -170,9 +170,10 @@ static void on_connected(struct pgc *c)
 
 static void make_nonce(char *out, size_t size)
 {
-	uint64_t r[2] = {0, 0};
+	uint64_t r[2];
 
-	(void)getrandom(r, sizeof(r), 0);
+	if (getrandom(r, sizeof(r), 0) != (ssize_t)sizeof(r))
+		abort();
 	(void)snprintf(
 	    out, size, "%016jx%016jx", (uintmax_t)r[0], (uintmax_t)r[1]);
 }

@@ -1,0 +1,41 @@
+"""What the tests of the path share: targets, runs, what is demanded."""
+
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "meter"))
+
+# pylint: disable=wrong-import-position
+import measures  # noqa: E402
+from meter import Target  # noqa: E402
+
+OURS = ("write", "read")
+CLASSIC = ("classic-write", "classic-read")
+CONTROL = dict(zip(OURS, CLASSIC))
+
+
+def targets(every_ms=18, mixed=False):
+    """patroute's ports and, for the control, the stock classic ones."""
+    found = [Target("write", 5000, "write", every_ms=every_ms),
+             Target("read", 5001, "read", every_ms=every_ms),
+             Target("classic-write", 5100, "write", every_ms=every_ms),
+             Target("classic-read", 5101, "read", every_ms=every_ms)]
+    if mixed:
+        found.append(Target("mixed", 5002, "write", every_ms=every_ms,
+                            ssl="disable", options="-c patroute.target="
+                            "primary"))
+    return found
+
+
+def numbers(history):
+    """{label: numbers} of a run that may be judged."""
+    found = measures.summary(history)
+    assert found["invalid"] == []
+    return {each["label"]: each for each in found["targets"]}
+
+
+def curl(lab, host, path):
+    """What the prober of that host answers over HTTP."""
+    return lab.exec(host, ["curl", "-sS", "--max-time", "2",
+                           f"http://127.0.0.1:7100{path}"]).stdout

@@ -1,0 +1,100 @@
+"""
+The leader changes under load, every way it can, with the stock classic
+configuration beside on the same cluster as the control: where it is not seen
+to do worse, the run proved nothing.
+"""
+
+import invariants
+import path
+import pytest
+from invariants import demand
+from scenarios import run_once
+
+pytestmark = pytest.mark.usefixtures("lab")
+
+FIRST_WRITE = 0.2               # s after the new leader is writable
+SESSIONS = 0.2                  # s after the key named another
+WRITES = ["write", "mixed"]
+
+
+def change(lab, tmp_path, name, **options):
+    """One run; its history and the numbers by label."""
+    h = run_once(lab, name, path.targets(mixed=True), tmp_path / "h.jsonl",
+                 **options)
+    return h, path.numbers(h)
+
+
+def demand_ours(h, found):
+    """What must hold of ours in every change of the leader."""
+    demand(invariants.i1_leader_only(h, labels=WRITES),
+           invariants.i3_no_lingering(h, labels=WRITES),
+           invariants.i16_reads(h, labels=["read"]))
+    for label in WRITES:
+        assert found[label]["misrouted"]["n"] == 0
+    assert found["read"]["misrouted"]["n"] == 0
+    assert found["read"]["failed"]["n"] == 0, found["read"]["failed"]
+    assert found["write"]["first_right_write"] <= FIRST_WRITE
+
+
+def demand_sessions(found, label="write"):
+    """Sessions on the old leader were closed in time."""
+    old = found[label]["old_sessions"]
+    assert old["n"] > 0 and old["open"] == 0
+    assert old["after_named"] is None or old["after_named"] <= SESSIONS
+
+
+def test_switchover(lab, tmp_path):
+    """Planned: nobody fails, nobody comes to the wrong member."""
+    h, found = change(lab, tmp_path, "switchover", after=8.0)
+    demand_ours(h, found)
+    demand_sessions(found)
+    for label in ("write", "mixed"):
+        assert found[label]["failed"]["n"] == 0, found[label]["failed"]
+    classic = found["classic-write"]
+    assert classic["misrouted"]["n"] + classic["failed"]["n"] > 0
+    assert found["classic-read"]["misrouted"]["n"] > 0
+    assert invariants.i1_leader_only(h, labels=["classic-write"]).violations
+
+
+def test_leader_killed(lab, tmp_path):
+    """The host is gone without a word: writes wait or get a sentence."""
+    h, found = change(lab, tmp_path, "kill", after=8.0)
+    demand_ours(h, found)
+    assert found["classic-write"]["first_right_write"] > FIRST_WRITE
+    assert invariants.i16_reads(h, labels=["classic-read"]).violations
+
+
+def test_leader_frozen_and_thawed(lab, tmp_path):
+    """What thaws is no leader any more, whatever it believes."""
+    h, found = change(lab, tmp_path, "freeze", after=8.0, through=5.0)
+    demand_ours(h, found)
+    demand_sessions(found)
+    assert found["classic-write"]["first_right_write"] > FIRST_WRITE
+
+
+def test_patroni_stopped(lab, tmp_path):
+    """Patroni stops PostgreSQL and gives the key away."""
+    h, found = change(lab, tmp_path, "stop-patroni", after=8.0)
+    demand_ours(h, found)
+    demand_sessions(found)
+    assert found["classic-write"]["first_right_write"] > FIRST_WRITE
+
+
+def test_reloaded_haproxy(lab, tmp_path):
+    """Sessions of old HAProxy processes end with the old leader too."""
+    vip = lab.status()["vip"]
+
+    def reload(lab_, meter):
+        for round_ in range(2):
+            lab_.reload(vip)
+            meter.run(1)
+            for label in WRITES:
+                meter.hold(label, 2, f"after-reload-{round_}")
+        meter.run(1)
+    h = run_once(lab, "switchover", path.targets(mixed=True),
+                 tmp_path / "h.jsonl", after=8.0, prepare=reload)
+    found = path.numbers(h)
+    demand_ours(h, found)
+    for label in WRITES:
+        demand_sessions(found, label)
+        assert found[label]["old_sessions"]["n"] >= 5

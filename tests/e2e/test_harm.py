@@ -1,0 +1,92 @@
+"""
+I17: prober and agent killed, frozen, restarted under load close no session
+and fail no connection. HARM_ROUNDS rounds of each (1; ten by hand).
+"""
+
+import os
+
+import invariants
+import measures
+import path
+import pytest
+from invariants import demand
+from meter import Meter
+
+ROUNDS = int(os.environ.get("HARM_ROUNDS", "1"))
+EVERY_MS = 4                    # two targets: 500 connections a second
+
+
+
+
+def run(lab, tmp_path, hurt, mend, seconds=(3.0, 4.0)):
+    """Rounds of hurt and mend under load: the history."""
+    targets = [each for each in path.targets(EVERY_MS)
+               if each.label in path.OURS] + \
+              [each for each in path.targets(20)
+               if each.label in path.CLASSIC]
+    with Meter(lab, targets, tmp_path / "h.jsonl", idle=10) as m:
+        m.run(2)
+        m.mark("event", "harm")
+        for _ in range(ROUNDS):
+            hurt()
+            m.run(seconds[0])
+            mend()
+            m.run(seconds[1])
+    return m.history
+
+
+def demand_harmless(h):
+    """No session closed, none failed, none misrouted, none slow."""
+    demand(invariants.i17_no_harm(h, path.CONTROL),
+           invariants.i1_leader_only(h, labels=["write"]),
+           invariants.i16_reads(h, labels=["read"]))
+    assert measures.invalid(h) == []
+    for label in path.OURS:
+        assert measures.failed(h, label)["n"] == 0, measures.failed(h, label)
+    closed = [s for s in h.sessions.values()
+              if s.label in path.OURS and s.closed_at is not None
+              and s.close["how"] != "stop"]
+    assert closed == []
+
+
+FAULTS = {
+    "agent": ["agent"],
+    "prober": ["prober"],
+    "both": ["agent", "prober"],
+}
+
+
+@pytest.mark.parametrize("which", FAULTS)
+def test_killed(lab, tmp_path, which):
+    """kill -9, three seconds without, started again."""
+    vip = lab.status()["vip"]
+
+    def hurt():
+        for program in FAULTS[which]:
+            lab.kill_program(vip, program)
+    demand_harmless(run(lab, tmp_path, hurt, lambda: lab.start(vip)))
+
+
+@pytest.mark.parametrize("which", FAULTS)
+def test_frozen(lab, tmp_path, which):
+    """SIGSTOP for six seconds, longer than stale_after."""
+    vip = lab.status()["vip"]
+
+    def hurt():
+        for program in FAULTS[which]:
+            lab.freeze(vip, program)
+
+    def mend():
+        for program in FAULTS[which]:
+            lab.thaw(vip, program)
+    demand_harmless(run(lab, tmp_path, hurt, mend, (6.0, 4.0)))
+
+
+def test_restarted(lab, tmp_path):
+    """SIGTERM and a new start at once, as an upgrade does."""
+    vip = lab.status()["vip"]
+
+    def hurt():
+        for program in ("prober", "agent"):
+            lab.restart_program(vip, program)
+    demand_harmless(run(lab, tmp_path, hurt, lambda: None, (2.0, 2.0)))
