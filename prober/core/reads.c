@@ -12,6 +12,8 @@
 #include "lsn.h"
 #include "word.h"
 
+static const struct mono unset = {0};
+
 /*
  * Holds the key, or leads without one. With the DCS out of reach the last known
  * holder counts, until another is confirmed by /primary.
@@ -118,6 +120,8 @@ static enum snap_why why_of_following(const struct cluster_ev *ev, int member,
 {
 	const struct ev_member *m = &ev->m[member];
 
+	if (is_ahead(ev, member, ev->confirmed))
+		return SNAP_WHY_DIVERGED;
 	if (is_cut_off(m, pol, now))
 		return SNAP_WHY_NOT_STREAMING;
 	if (ev->lag.n == 0)
@@ -128,26 +132,61 @@ static enum snap_why why_of_following(const struct cluster_ev *ev, int member,
 	return SNAP_WHY_REPLICA;
 }
 
+static bool is_asked_since(const struct ev_slot *s, struct mono t)
+{
+	return !is_mono_before(s->ok_asked, t);
+}
+
+/*
+ * Did the leader live on, and lead, after this replica was seen to follow no
+ * more? A leader's end is seen by its replicas first (within 0.3 s), by us
+ * after `silence`, or with the DCS's next word.
+ */
+static bool is_leader_heard_since(const struct cluster_ev *ev, struct mono t,
+    const struct policy *pol, struct mono now)
+{
+	const struct ev_member *l = &ev->m[ev->confirmed];
+	bool sql = !l->sql.in_recovery && is_asked_since(&l->sql_slot, t);
+	bool rest = word_of_answer(&l->rest) == WORD_PRIMARY &&
+	    is_asked_since(&l->rest_slot, t);
+
+	if (is_ev_dcs_fresh(ev, pol, now))
+		return (sql || rest) && !is_mono_before(ev->dcs.fresh_at, t);
+	return rest && l->rest.primary_200;
+}
+
+/*
+ * Streaming and lag say something only long enough after the last change of
+ * leader; another branch is another branch at any time.
+ */
+static bool is_past_grace(const struct cluster_ev *ev, enum snap_why why,
+    const struct policy *pol, struct mono now)
+{
+	return why == SNAP_WHY_DIVERGED ||
+	    !is_mono_fresh(ev->confirmed_at, pol->follow_grace, now);
+}
+
 /* A running replica: follows well enough, or did when that was last told. */
 static enum snap_why judge_replica(const struct cluster_ev *ev, int member,
     const struct policy *pol, struct mono now, struct reads_state *st)
 {
 	bool led = ev->confirmed >= 0;
-	enum snap_why why;
+	enum snap_why why =
+	    led ? why_of_following(ev, member, pol, now) : SNAP_WHY_NONE;
+	struct mono *doubt = &st->doubt[member];
 
-	if (led && is_ahead(ev, member, ev->confirmed))
-		return SNAP_WHY_DIVERGED;
-	why = led ? why_of_following(ev, member, pol, now) : SNAP_WHY_NONE;
 	if (why == SNAP_WHY_REPLICA) {
 		st->behind[member] = SNAP_WHY_NONE;
 		st->led[member] = false;
-		return why;
 	}
-	if (why != SNAP_WHY_NONE &&
-	    !is_mono_fresh(ev->confirmed_at, pol->follow_grace, now)) {
+	if (why == SNAP_WHY_REPLICA || why == SNAP_WHY_NONE)
+		*doubt = unset;
+	else if (!is_mono_set(*doubt))
+		*doubt = now;
+	/* Who is no reader has nothing to lose by the doubt. */
+	if (is_mono_set(*doubt) && is_past_grace(ev, why, pol, now) &&
+	    (!st->fit[member] || is_leader_heard_since(ev, *doubt, pol, now)))
 		st->behind[member] = why;
-		return why;
-	}
 	if (st->behind[member] != SNAP_WHY_NONE)
 		return st->behind[member];
 	if (led && st->led[member])
@@ -158,7 +197,6 @@ static enum snap_why judge_replica(const struct cluster_ev *ev, int member,
 static enum snap_why judge(const struct cluster_ev *ev, int member,
     const struct policy *pol, struct mono now, struct reads_state *st)
 {
-	static const struct mono ever = {0};
 	const struct ev_member *m = &ev->m[member];
 	enum word w;
 
@@ -169,7 +207,7 @@ static enum snap_why judge(const struct cluster_ev *ev, int member,
 	}
 	if (!is_ev_member(ev, member, now))
 		return SNAP_WHY_NONE;
-	w = word_of(ev, member, ever, pol, now);
+	w = word_of(ev, member, unset, pol, now);
 	if (w != WORD_REPLICA)
 		return why_not_replica(ev, member, w);
 	if (is_foreign(ev, m))
@@ -182,7 +220,9 @@ static enum snap_why judge(const struct cluster_ev *ev, int member,
 static void forget(struct reads_state *st, int i, struct mono since)
 {
 	st->since[i] = since;
+	st->fit[i] = false;
 	st->behind[i] = SNAP_WHY_NONE;
+	st->doubt[i] = unset;
 	st->led[i] = false;
 }
 

@@ -13,8 +13,9 @@ struct reads_state {
 	bool fit[LIM_MEMBERS];
 	enum snap_why why[LIM_MEMBERS];
 	struct mono since[LIM_MEMBERS]; /* ev_member's: whose slot this was */
-	/* The last verdict that bound: NOT_STREAMING, LAG_BYTES; or NONE. */
+	/* The last verdict that bound: NOT_STREAMING, LAG_BYTES, DIVERGED. */
 	enum snap_why behind[LIM_MEMBERS];
+	struct mono doubt[LIM_MEMBERS]; /* it follows no more, since */
 	bool
 	    led[LIM_MEMBERS]; /* held the key, not yet seen to follow another */
 };
@@ -24,7 +25,9 @@ struct reads_state {
  * The holder of the leader key is never fit. While no leader has been
  * confirmed for follow_grace, streaming and lag do not bind: a running replica
  * keeps its last verdict, but one that is seen to stream within the bounds is
- * fit at once. A former leader must be seen so before it is fit again, unless
+ * fit at once. A reader that ceases to follow becomes unfit when the leader has
+ * answered a question asked after that was seen: until then it may be the leader
+ * who died, which is seen at the replicas first. A former leader must be seen so before it is fit again, unless
  * nobody else was confirmed since. A standby leader is fit.
  * Needs: now >= every instant in ev; ev_note_verdict() was called.
  */

@@ -8,9 +8,10 @@
 #define STEADY_MS 1000
 #define FAST_MS 20
 #define REST_MIN_MS 500 /* two a second */
-/* A connection that is lost again and again within this is asked once a
+/* A connection that is lost again and again is asked at once up to this after
+   the last sign of life (which is a second old in steady state); then once a
    second, as any other that is away. */
-#define LOST_MS 1000
+#define LOST_MS 1500
 
 static bool is_retry(const struct ev_slot *s)
 {

@@ -155,8 +155,7 @@ static void lag_in_bytes_binds_above_its_bound(void **state)
 	world_settled(&w, 3, 0);
 	w.peer[B].lsn = w.peer[A].lsn - BOUND;
 	w.peer[C].lsn = w.peer[A].lsn - BOUND - 1;
-	world_poll(&w, at(500));
-	(void)world_judge(&w, at(500));
+	world_run(&w, 500, 1000);
 	assert_read(&w, B, SNAP_WHY_REPLICA);
 	assert_read(&w, C, SNAP_WHY_LAG_BYTES);
 	assert_int_equal(w.snap.m[B].lag_bytes, BOUND);
@@ -191,8 +190,7 @@ static void unknown_lag_is_not_zero(void **state)
 	(void)state;
 	world_settled(&w, 3, 0);
 	w.peer[B].lsn = 0;
-	world_poll(&w, at(500));
-	(void)world_judge(&w, at(500));
+	world_run(&w, 500, 1000);
 	assert_read(&w, B, SNAP_WHY_LAG_BYTES);
 	assert_true(w.snap.m[B].lag_bytes == SNAP_LAG_UNKNOWN);
 }
@@ -205,10 +203,38 @@ static void not_streaming_binds_but_archive_recovery_will_do(void **state)
 	world_settled(&w, 3, 0);
 	w.peer[B].streaming = w.peer[C].streaming = false;
 	w.peer[C].state = EV_STATE_ARCHIVE_RECOVERY;
-	world_poll(&w, at(500));
-	(void)world_judge(&w, at(500));
+	world_run(&w, 500, 1000);
 	assert_read(&w, B, SNAP_WHY_NOT_STREAMING);
 	assert_read(&w, C, SNAP_WHY_REPLICA);
+}
+
+/* Its host is gone: the replicas show it first. */
+static void dying_leader_is_not_the_replicas_fault(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.peer[B].streaming = w.peer[C].streaming = false;
+	w.peer[A].rest = EV_RC_TIMEOUT;
+	w.peer[A].state = EV_STATE_STOPPED;
+	for (int64_t ms = 300; ms < 2000; ms += 100) {
+		world_poll_sql(&w, B, at(ms));
+		world_poll_sql(&w, C, at(ms));
+		world_poll_rest(&w, A, at(ms));
+		assert_target(&w, at(ms), A, SNAP_WHY_LEADER);
+		assert_read(&w, B, SNAP_WHY_REPLICA);
+		assert_read(&w, C, SNAP_WHY_REPLICA);
+		/* Patroni says that it stopped: no word of a leader either. */
+		w.peer[A].rest = ms < 1000 ? EV_RC_TIMEOUT : EV_RC_OK;
+	}
+	/* It lives after all, and leads. */
+	world_poll_sql(&w, A, at(2100));
+	(void)world_judge(&w, at(2100));
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	ev_dcs_alive(&w.ev, at(2110));
+	(void)world_judge(&w, at(2110));
+	assert_read(&w, B, SNAP_WHY_NOT_STREAMING);
 }
 
 static void lost_probe_changes_no_read(void **state)
@@ -283,8 +309,7 @@ static void stray_branch_is_never_read(void **state)
 	world_promote(&w, C);
 	w.peer[B].tli = w.peer[C].tli;
 	w.peer[D].sysid = 78;
-	world_poll(&w, at(500));
-	(void)world_judge(&w, at(500));
+	world_run(&w, 500, 1000);
 	assert_read(&w, B, SNAP_WHY_DIVERGED);
 	assert_read(&w, C, SNAP_WHY_DIVERGED);
 	assert_read(&w, D, SNAP_WHY_DIVERGED);
@@ -364,6 +389,7 @@ int main(void)
 	    cmocka_unit_test(lag_is_of_one_time),
 	    cmocka_unit_test(unknown_lag_is_not_zero),
 	    cmocka_unit_test(not_streaming_binds_but_archive_recovery_will_do),
+	    cmocka_unit_test(dying_leader_is_not_the_replicas_fault),
 	    cmocka_unit_test(lost_probe_changes_no_read),
 	    cmocka_unit_test(dead_postmaster_is_unfit_at_once),
 	    cmocka_unit_test(silent_replica_is_unfit_at_the_bound),

@@ -142,17 +142,19 @@ static void lost_probe_is_asked_again_once(void **state)
 	assert_true(needs(&w, C, 1800).rest_retry);
 }
 
-static void lost_connection_is_asked_again_for_a_second(void **state)
+static void lost_connection_is_asked_again_for_a_while(void **state)
 {
 	struct world w;
 
 	(void)state;
 	world_settled(&w, 3, 0);
 	w.peer[B].sql = EV_RC_LOST;
-	world_sql(&w, B, at(500), at(500));
-	assert_true(needs(&w, B, 500).retry);
-	world_sql(&w, B, at(1000), at(1000));
-	assert_false(needs(&w, B, 1000).retry);
+	world_sql(&w, B, at(1010), at(1010));
+	assert_true(needs(&w, B, 1010).retry);
+	world_sql(&w, B, at(1499), at(1499));
+	assert_true(needs(&w, B, 1499).retry);
+	world_sql(&w, B, at(1500), at(1500));
+	assert_false(needs(&w, B, 1500).retry);
 	w.peer[C].sql = EV_RC_STOPPING;
 	world_sql(&w, C, at(500), at(500));
 	assert_true(needs(&w, C, 500).retry);
@@ -204,7 +206,7 @@ int main(void)
 	    cmocka_unit_test(phases_are_spread),
 	    cmocka_unit_test(who_may_be_confirmed_is_asked_fast),
 	    cmocka_unit_test(lost_probe_is_asked_again_once),
-	    cmocka_unit_test(lost_connection_is_asked_again_for_a_second),
+	    cmocka_unit_test(lost_connection_is_asked_again_for_a_while),
 	    cmocka_unit_test(primary_is_asked_before_the_dcs_is_stale),
 	    cmocka_unit_test(rest_counts_more_where_sql_says_nothing),
 	};

@@ -67,14 +67,10 @@ void world_key(struct world *w, int holder, struct mono t)
 	world_key_name(w, holder >= 0 ? w->view.m[holder].name : NULL, t);
 }
 
-void world_sql(struct world *w, int m, struct mono asked, struct mono t)
+struct ev_item world_sql_item(const struct peer *p, int m)
 {
-	const struct peer *p = &w->peer[m];
-	struct ev_item item = {.src = EV_SQL,
-	    .member = (uint8_t)m,
-	    .asked = asked,
-	    .at = t,
-	    .rc = p->sql};
+	struct ev_item item = {
+	    .src = EV_SQL, .member = (uint8_t)m, .rc = p->sql};
 
 	if (p->sql == EV_RC_OK)
 		item.u.sql = (struct ev_sql){.in_recovery = !p->primary,
@@ -83,30 +79,44 @@ void world_sql(struct world *w, int m, struct mono asked, struct mono t)
 		    .streaming = p->streaming,
 		    .lsn = p->lsn,
 		    .tli = p->primary ? p->tli : 0};
+	return item;
+}
+
+struct ev_item world_rest_item(const struct peer *p, int m)
+{
+	struct ev_item item = {
+	    .src = EV_REST, .member = (uint8_t)m, .rc = p->rest};
+
+	if (p->rest != EV_RC_OK)
+		return item;
+	item.u.rest = (struct ev_rest){.role = p->role,
+	    .state = p->state,
+	    .primary_200 = p->claims,
+	    .tli = p->tli,
+	    .lsn = p->lsn,
+	    .sysid = p->sysid};
+	if (p->role == EV_ROLE_NONE)
+		item.u.rest.role =
+		    p->primary ? EV_ROLE_PRIMARY : EV_ROLE_REPLICA;
+	return item;
+}
+
+static void put(
+    struct world *w, struct ev_item item, struct mono asked, struct mono t)
+{
+	item.asked = asked;
+	item.at = t;
 	(void)ev_put(&w->ev, &item);
+}
+
+void world_sql(struct world *w, int m, struct mono asked, struct mono t)
+{
+	put(w, world_sql_item(&w->peer[m], m), asked, t);
 }
 
 void world_rest(struct world *w, int m, struct mono asked, struct mono t)
 {
-	const struct peer *p = &w->peer[m];
-	struct ev_item item = {.src = EV_REST,
-	    .member = (uint8_t)m,
-	    .asked = asked,
-	    .at = t,
-	    .rc = p->rest};
-
-	if (p->rest == EV_RC_OK) {
-		item.u.rest = (struct ev_rest){.role = p->role,
-		    .state = p->state,
-		    .primary_200 = p->claims,
-		    .tli = p->tli,
-		    .lsn = p->lsn,
-		    .sysid = p->sysid};
-		if (p->role == EV_ROLE_NONE)
-			item.u.rest.role =
-			    p->primary ? EV_ROLE_PRIMARY : EV_ROLE_REPLICA;
-	}
-	(void)ev_put(&w->ev, &item);
+	put(w, world_rest_item(&w->peer[m], m), asked, t);
 }
 
 void world_poll_sql(struct world *w, int m, struct mono t)

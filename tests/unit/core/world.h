@@ -13,6 +13,7 @@
 #include "policy.h"
 #include "publish.h"
 #include "reads.h"
+#include "route.h"
 #include "verdict.h"
 
 enum {
@@ -43,6 +44,7 @@ struct world {
 	struct publish_site site;
 	char addr[LIM_MEMBERS][LIM_ADDR];
 	struct snapshot snap;
+	struct rr rr;
 };
 
 /* Milliseconds from the start of the world. */
@@ -55,6 +57,10 @@ void world_init(struct world *w, unsigned n);
 void world_key(struct world *w, int holder, struct mono t);
 /* The same with a name that need not be a member's. */
 void world_key_name(struct world *w, const char *name, struct mono t);
+
+/* The answer of a peer as it is; asked and at are left unset. */
+struct ev_item world_sql_item(const struct peer *p, int m);
+struct ev_item world_rest_item(const struct peer *p, int m);
 
 /* One answer; content as the peer is. */
 void world_sql(struct world *w, int m, struct mono asked, struct mono t);
