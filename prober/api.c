@@ -132,6 +132,7 @@ static enum MHD_Result answer_topology(
 	return rc;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is MHD's. */
 static enum MHD_Result request_cb(void *arg, struct MHD_Connection *conn,
     const char *url, const char *method, const char *version,
     const char *upload_data, size_t *upload_data_size, void **request)

@@ -1,11 +1,11 @@
 /*
- * haproxy.c - each second HAProxy's states are read, compared and repaired;
- * a move of the leader is carried out at once, in design's order.
+ * haproxy.c - a move of the leader is carried out at once, in design's order,
+ * and what was still being placed on the former one goes too.
  *
- * Three conversations, each with a connection of its own, so that none waits
- * for another: `pass` (show stat, repairs), `move` (server states, closing of
- * sessions), and hapold's with the master socket. HAProxy may be away, frozen
- * or reloaded at any time; what is due stays due until it was done.
+ * Three conversations, each with connections of its own, so that none waits
+ * for another: the pass (happass: states and repairs), the move (server states,
+ * closing of sessions), and hapold's with the master socket. HAProxy may be
+ * away, frozen or reloaded at any time; what is due stays due until it is done.
  * Source: design, "HAProxy"; facts measured on 2.6.12.
  */
 #include "haproxy.h"
@@ -22,12 +22,12 @@
 #include "feed.h"
 #include "hapcli.h"
 #include "hapold.h"
+#include "happass.h"
 #include "hapsync.h"
 #include "haptext.h"
 #include "log.h"
 
 #define HAPROXY_MAGIC 0x68617078u
-#define PASS_S 1.0
 #define DEADLINE_MS 1000
 #define SEEN_MS 50  /* agents are waited for at most this long */
 #define AGAIN_MS 30 /* sessions that were being placed meanwhile */
@@ -35,12 +35,6 @@
 /* An agent that stood still may decide by its old snapshot until that is
    stale (4 s): until then each pass closes what came after the move. */
 #define SWEEP_MS 5000
-
-enum pass_step {
-	PASS_IDLE = 0,
-	PASS_STAT,
-	PASS_REPAIR
-};
 
 /* A move of one cluster, from the verdict to the last session closed. */
 enum move_step {
@@ -51,7 +45,6 @@ enum move_step {
 };
 
 struct hap_cluster {
-	struct hap_view view;
 	enum move_step step;
 	bool again;        /* the next batch is the second one */
 	bool anew;         /* another move came while this one was sent */
@@ -66,256 +59,20 @@ struct hap_cluster {
 struct haproxy {
 	unsigned magic;
 	struct app *app;
-	struct hapcli pass, move;
+	struct happass pass;
+	struct hapcli move;
 	struct hapold old;
-	ev_timer pass_tick, move_timer;
-	enum pass_step pass_step;
-	bool pass_again;
-	uint16_t pass_next; /* first cluster of this line */
-	uint16_t pass_n;    /* clusters in this line */
-	unsigned answer;    /* of this line, HAP_BACKEND_N a cluster */
-	char *csv;          /* LIM_HAP_REPLY, one cluster's answers */
-	size_t csv_len;
-	bool csv_cut;
-	uint16_t moving; /* the cluster that `move` is busy with */
-	struct snapshot scratch;
-	struct hap_cmds cmds, repairs;
+	ev_timer move_timer;
+	uint16_t moving;      /* the cluster that `move` is busy with */
+	struct hap_cmds cmds; /* scratch */
 	struct hap_cluster cluster[LIM_CLUSTERS];
 	struct haproxy_state state;
-	bool said_away, said_old_away;
-	struct log_rate rate;
+	bool said_old_away;
 };
 
 static const char *server_of(const struct cluster *c, int member)
 {
 	return conf_server_of(c->conf, c->ev.m[member].dcs.name);
-}
-
-/* ---- what HAProxy says ------------------------------------------------ */
-
-/* Can an agent on this host name the server, and does no operator object? */
-static void site_member(
-    const struct hap_view *v, int i, int member, struct publish_site *site)
-{
-	enum hap_srv_state w = v->srv[HAP_WRITE][i];
-	enum hap_srv_state r = v->srv[HAP_READ][i];
-	bool everywhere = true;
-
-	for (int b = 0; b < HAP_BACKEND_N; b++)
-		if (v->has[b] && v->srv[b][i] == HAP_SRV_NONE)
-			everywhere = false;
-	site->routable[member] = everywhere && v->has[HAP_WRITE] &&
-	    v->has[HAP_READ] && w != HAP_SRV_MAINT;
-	site->drained[member] =
-	    r == HAP_SRV_MAINT || r == HAP_SRV_DRAIN || w == HAP_SRV_DRAIN;
-}
-
-/* The snapshot with every member's server name, routable or not yet. */
-static const struct snapshot *named_snapshot(
-    struct haproxy *h, const struct cluster *c)
-{
-	h->scratch = *cluster_snapshot(c);
-	for (unsigned i = 0; i < h->scratch.n; i++) {
-		struct snap_member *m = &h->scratch.m[i];
-
-		(void)slice_copy(slice_str(conf_server_of(c->conf, m->name)),
-		    m->server, sizeof(m->server));
-	}
-	return &h->scratch;
-}
-
-static void queue_repairs(
-    struct haproxy *h, const struct cluster *c, const struct hap_view *view)
-{
-	memset(&h->cmds, 0, sizeof(h->cmds));
-	hap_repair(cluster_snapshot(c), view, &h->cmds);
-	for (unsigned i = 0; i < h->cmds.n; i++) {
-		if (h->repairs.n == LIM_HAP_CMDS)
-			return; /* the next pass sees the rest again */
-		memcpy(h->repairs.line[h->repairs.n++], h->cmds.line[i],
-		    sizeof(h->cmds.line[i]));
-	}
-}
-
-/* One cluster's answers are whole. */
-static void on_stat(struct haproxy *h, uint16_t index)
-{
-	struct cluster *c = h->app->cluster[index];
-	struct hap_view *view = &h->cluster[index].view;
-	const struct snapshot *named = named_snapshot(h, c);
-	struct publish_site site;
-
-	memset(&site, 0, sizeof(site));
-	if (h->csv_cut ||
-	    !hap_parse_stat(slice_of(h->csv, h->csv_len), named, view)) {
-		log_warnx("drop haproxy cluster=%s why=show-stat bytes=%zu",
-		    c->conf->name, h->csv_len);
-		return;
-	}
-	view->known = true;
-	for (int i = 0; i < named->n; i++) {
-		int member = ev_find(&c->ev, named->m[i].name);
-
-		if (member != -1)
-			site_member(view, i, member, &site);
-	}
-	cluster_set_site(c, &site);
-	queue_repairs(h, c, view);
-}
-
-static void keep_line(struct haproxy *h, struct slice line)
-{
-	/* Each of the three answers brings the header; one is enough. */
-	if (line.len > 0 && line.p[0] == '#' && h->csv_len > 0)
-		return;
-	if (line.len + 1 > LIM_HAP_REPLY - h->csv_len) {
-		h->csv_cut = true;
-		return;
-	}
-	memcpy(h->csv + h->csv_len, line.p, line.len);
-	h->csv_len += line.len;
-	h->csv[h->csv_len++] = '\n';
-}
-
-static void on_stat_line(struct haproxy *h, struct slice line)
-{
-	if (line.len > 0) {
-		/* "No such proxy.": this HAProxy does not have the backend. */
-		if (line.p[0] == '#' || memchr(line.p, ',', line.len) != NULL)
-			keep_line(h, line);
-		return;
-	}
-	h->answer++;
-	if (h->answer % HAP_BACKEND_N != 0)
-		return;
-	unsigned at = h->answer / HAP_BACKEND_N - 1;
-	if (at < h->pass_n)
-		on_stat(h, (uint16_t)(h->pass_next + at));
-	h->csv_len = 0;
-	h->csv_cut = false;
-}
-
-static void log_answer(struct haproxy *h, struct slice line)
-{
-	char text[LOG_TEXT];
-	uint32_t suppressed = 0;
-
-	if (line.len > 0 &&
-	    log_rate_ok(&h->rate, 3, dur_ms(10000), mono_now(), &suppressed))
-		log_warnx("reject haproxy answer=%s suppressed=%u",
-		    log_text(line, text), suppressed);
-}
-
-static void pass_line_cb(void *arg, struct slice line)
-{
-	struct haproxy *h = arg;
-
-	assert(h->magic == HAPROXY_MAGIC);
-	if (h->pass_step == PASS_STAT)
-		on_stat_line(h, line);
-	else
-		log_answer(h, line);
-}
-
-/* ---- the pass of each second ------------------------------------------ */
-
-static void set_reachable(struct haproxy *h, const char *why)
-{
-	bool now_away = why != NULL;
-
-	if (!now_away)
-		h->state.heard_at = mono_now();
-	if (now_away && !h->said_away)
-		log_warnx("drop haproxy socket=%s why=%s", h->pass.path, why);
-	else if (!now_away && !h->state.reachable)
-		log_info("ready haproxy socket=%s", h->pass.path);
-	h->said_away = now_away;
-	h->state.reachable = !now_away;
-}
-
-static void pass_end(struct haproxy *h, const char *why)
-{
-	set_reachable(h, why);
-	h->pass_step = PASS_IDLE;
-	h->repairs.n = 0;
-	/* A new process is repaired at once, not a second later. */
-	ev_timer_stop(h->app->loop, &h->pass_tick);
-	ev_timer_set(&h->pass_tick, h->pass_again ? 0. : PASS_S, 0.);
-	ev_timer_start(h->app->loop, &h->pass_tick);
-	h->pass_again = false;
-}
-
-static void pass_run(struct haproxy *h, enum pass_step step)
-{
-	h->pass_step = step;
-	const char *why = hapcli_run(&h->pass, dur_ms(DEADLINE_MS));
-	if (why != NULL)
-		pass_end(h, why);
-}
-
-/* Adds the three questions of one cluster. Gives: false if the line is full. */
-static bool add_stat(struct haproxy *h, const struct cluster *c)
-{
-	for (int b = 0; b < HAP_BACKEND_N; b++) {
-		char line[LIM_NAME + 64];
-
-		/* 6: backends (2) and servers (4); management.txt 9.3 */
-		(void)snprintf(line, sizeof(line), "show stat %s_%s 6 -1",
-		    c->conf->name, hap_backend_suffix((enum hap_backend)b));
-		if (!hapcli_add(&h->pass, line))
-			return false;
-	}
-	return true;
-}
-
-static void pass_stat(struct haproxy *h)
-{
-	const struct app *app = h->app;
-
-	hapcli_begin(&h->pass);
-	h->pass_n = 0;
-	h->answer = 0;
-	h->csv_len = 0;
-	h->csv_cut = false;
-	/* 32 clusters are 96 questions, well below one line. */
-	while (h->pass_n < 32 && h->pass_next + h->pass_n < app->cluster_n &&
-	    add_stat(h, app->cluster[h->pass_next + h->pass_n]))
-		h->pass_n++;
-	assert(h->pass_n > 0);
-	pass_run(h, PASS_STAT);
-}
-
-static void pass_repair(struct haproxy *h)
-{
-	hapcli_begin(&h->pass);
-	for (unsigned i = 0; i < h->repairs.n; i++)
-		if (!hapcli_add(&h->pass, h->repairs.line[i]))
-			break; /* the next pass sees the rest again */
-	if (!is_hapcli_filled(&h->pass)) {
-		pass_end(h, NULL);
-		return;
-	}
-	log_debug("change haproxy repairs=%u first=\"%s\"", h->repairs.n,
-	    h->repairs.line[0]);
-	h->state.repairs += h->repairs.n;
-	pass_run(h, PASS_REPAIR);
-}
-
-static void pass_done_cb(void *arg, const char *why)
-{
-	struct haproxy *h = arg;
-
-	assert(h->magic == HAPROXY_MAGIC);
-	if (why != NULL || h->pass_step == PASS_REPAIR) {
-		pass_end(h, why);
-		return;
-	}
-	assert(h->pass_step == PASS_STAT);
-	h->pass_next = (uint16_t)(h->pass_next + h->pass_n);
-	if (h->pass_next < h->app->cluster_n)
-		pass_stat(h);
-	else
-		pass_repair(h);
 }
 
 static void move_kick(struct haproxy *h);
@@ -340,27 +97,12 @@ static void sweep(struct haproxy *h)
 	move_kick(h);
 }
 
-static void pass_tick_cb(struct ev_loop *loop, ev_timer *w, int revents)
+static void pass_begins_cb(void *arg)
 {
-	struct haproxy *h = w->data;
+	struct haproxy *h = arg;
 
-	(void)loop, (void)revents;
-	assert(h->magic == HAPROXY_MAGIC && h->pass_step == PASS_IDLE);
-	h->pass_next = 0;
+	assert(h->magic == HAPROXY_MAGIC);
 	sweep(h);
-	pass_stat(h);
-}
-
-/* The next pass begins in this turn of the loop, or when this one ends. */
-static void pass_now(struct haproxy *h)
-{
-	if (h->pass_step != PASS_IDLE) {
-		h->pass_again = true;
-		return;
-	}
-	ev_timer_stop(h->app->loop, &h->pass_tick);
-	ev_timer_set(&h->pass_tick, 0., 0.);
-	ev_timer_start(h->app->loop, &h->pass_tick);
 }
 
 /* ---- a move ------------------------------------------------------------ */
@@ -546,7 +288,7 @@ static void move_line_cb(void *arg, struct slice line)
 	struct haproxy *h = arg;
 
 	assert(h->magic == HAPROXY_MAGIC);
-	log_answer(h, line);
+	happass_log_answer(&h->pass, line);
 }
 
 void haproxy_move(struct haproxy *h, uint16_t cluster, uint32_t closing)
@@ -561,7 +303,8 @@ void haproxy_move(struct haproxy *h, uint16_t cluster, uint32_t closing)
 	hc->began = now;
 	hc->due = mono_add(now, dur_ms(SEEN_MS));
 	hc->sweep_till = mono_add(now, dur_ms(SWEEP_MS));
-	pass_now(h); /* the servers' states follow before their next checks */
+	happass_now(
+	    &h->pass); /* the servers' states follow before their next checks */
 	if (hc->step == MOVE_SENT) {
 		hc->anew = true;
 		return;
@@ -629,7 +372,7 @@ void haproxy_checked(struct haproxy *h, uint64_t pid)
 		log_info("reload haproxy pid=%" PRIu64 " was=%" PRIu64, pid,
 		    h->state.pid);
 	h->state.pid = pid;
-	pass_now(h);
+	happass_now(&h->pass);
 }
 
 void haproxy_look(struct haproxy *h)
@@ -637,13 +380,16 @@ void haproxy_look(struct haproxy *h)
 	if (h == NULL) /* the first members may come before HAProxy's part */
 		return;
 	assert(h->magic == HAPROXY_MAGIC);
-	pass_now(h);
+	happass_now(&h->pass);
 }
 
 void haproxy_state(const struct haproxy *h, struct haproxy_state *out)
 {
 	assert(h != NULL && h->magic == HAPROXY_MAGIC && out != NULL);
 	*out = h->state;
+	out->reachable = h->pass.reachable;
+	out->heard_at = h->pass.heard_at;
+	out->repairs = h->pass.repaired;
 }
 
 struct haproxy *haproxy_new(struct app *app)
@@ -653,23 +399,15 @@ struct haproxy *haproxy_new(struct app *app)
 
 	if (h == NULL)
 		return NULL;
-	h->csv = malloc(LIM_HAP_REPLY);
-	if (h->csv == NULL) {
-		free(h);
-		return NULL;
-	}
 	h->magic = HAPROXY_MAGIC;
 	h->app = app;
-	hapcli_init(&h->pass, app->loop, p->haproxy_socket,
-	    &(struct hapcli_sink){pass_line_cb, pass_done_cb, h});
+	happass_init(&h->pass, app, p->haproxy_socket, pass_begins_cb, h);
 	hapcli_init(&h->move, app->loop, p->haproxy_socket,
 	    &(struct hapcli_sink){move_line_cb, move_done_cb, h});
 	hapold_init(&h->old, app->loop, p->haproxy_master_socket,
 	    &(struct hapold_sink){closes_cb, old_done_cb, h});
-	ev_timer_init(&h->pass_tick, pass_tick_cb, 0., 0.);
 	ev_timer_init(&h->move_timer, move_timer_cb, 0., 0.);
-	h->pass_tick.data = h->move_timer.data = h;
-	ev_timer_start(app->loop, &h->pass_tick);
+	h->move_timer.data = h;
 	return h;
 }
 
@@ -678,12 +416,10 @@ void haproxy_free(struct haproxy *h)
 	if (h == NULL)
 		return;
 	assert(h->magic == HAPROXY_MAGIC);
-	hapcli_stop(&h->pass);
+	happass_stop(&h->pass);
 	hapcli_stop(&h->move);
 	hapold_stop(&h->old);
-	ev_timer_stop(h->app->loop, &h->pass_tick);
 	ev_timer_stop(h->app->loop, &h->move_timer);
-	free(h->csv);
 	h->magic = 0;
 	free(h);
 }

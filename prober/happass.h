@@ -1,0 +1,64 @@
+/*
+ * happass.h - each second, and at once when asked: what HAProxy says of its
+ * servers is read, told to the clusters, and repaired where it differs.
+ *
+ * Source: design, "HAProxy"; management.txt of 2.6, 9.3 (show stat).
+ */
+#ifndef HAPPASS_H
+#define HAPPASS_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hapcli.h"
+#include "hapsync.h"
+#include "log.h"
+
+#define HAPPASS_MAGIC 0x68706173u
+
+struct app;
+
+enum happass_step {
+	HAPPASS_IDLE = 0,
+	HAPPASS_STAT,
+	HAPPASS_REPAIR
+};
+
+struct happass {
+	unsigned magic;
+	struct app *app;
+	struct hapcli cli;
+	ev_timer tick;
+	void (*begins)(void *arg); /* at the beginning of each pass */
+	void *arg;
+	enum happass_step step;
+	bool again;       /* once more, as soon as this one is over */
+	uint16_t first;   /* cluster of this command line */
+	uint16_t n;       /* clusters in this command line */
+	unsigned answers; /* of this line, HAP_BACKEND_N for each cluster */
+	/* The answers of the cluster that is being read. */
+	char csv[LIM_HAP_REPLY];
+	size_t csv_len;
+	bool csv_cut;
+	struct snapshot named; /* scratch */
+	struct hap_cmds cmds, repairs;
+	bool reachable, said_away;
+	struct mono heard_at; /* the last whole answer */
+	uint64_t repaired;
+	struct log_rate rate;
+};
+
+/* Needs: p is the caller's memory; path and app outlive it. The first pass
+   begins in the first turn of the loop. begins must not end p. */
+void happass_init(struct happass *p, struct app *app, const char *path,
+    void (*begins)(void *arg), void *arg);
+void happass_stop(struct happass *p);
+
+/* The next pass begins in this turn of the loop, or when this one ends. */
+void happass_now(struct happass *p);
+
+/* What HAProxy answers to a command that worked is empty; else it is said. */
+void happass_log_answer(struct happass *p, struct slice line);
+
+#endif
