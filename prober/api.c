@@ -132,20 +132,19 @@ static enum MHD_Result answer_topology(
 	return rc;
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): the type is MHD's. */
 static enum MHD_Result request_cb(void *arg, struct MHD_Connection *conn,
     const char *url, const char *method, const char *version,
-    const char *upload_data, size_t *upload_data_size, void **request)
+    const char *upload, size_t *upload_n, void **request) /* NOLINT: MHD's */
 {
 	struct api *a = arg;
 	struct slice path = slice_str(url);
 
-	(void)version, (void)upload_data, (void)request;
+	(void)version, (void)upload, (void)request;
 	assert(a->magic == API_MAGIC);
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
 	    strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
 		/* With a body under way MHD takes no answer: it closes. */
-		if (*upload_data_size > 0)
+		if (*upload_n > 0)
 			return MHD_NO;
 		return answer(a, conn, FIXED_405);
 	}

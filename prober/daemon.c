@@ -36,7 +36,7 @@ void daemon_limits(const struct conf *conf)
 	rlim_t need = files_needed(conf);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 || rl.rlim_cur >= need)
 		return;
-	/* Root may raise the hard limit too; who may not, takes what is there. */
+	/* Root may raise the hard limit too; others take what is there. */
 	struct rlimit want = {need, rl.rlim_max > need ? rl.rlim_max : need};
 	if (setrlimit(RLIMIT_NOFILE, &want) == 0)
 		return;
