@@ -158,6 +158,24 @@ static void judge(struct cluster *c, struct mono now)
 	set_pace(c, now);
 }
 
+static void member_target(struct cluster_member *m)
+{
+	struct cluster *c = m->cluster;
+	const struct ev_dcs_member *d = &c->ev.m[m->i].dcs;
+	char api[LIM_ADDR] = "";
+	char addr[LIM_ADDR] = "";
+
+	if (!resolve_get(c->app->resolve, d->host, addr))
+		addr[0] = '\0';
+	if (!resolve_get(c->app->resolve, d->api_host, api))
+		api[0] = '\0';
+	memcpy(c->addr[m->i], addr, sizeof(addr));
+	patroni_probe_target(
+	    m->rest, api, d->api_host, d->api_port, d->api_tls);
+	if (m->sql != NULL)
+		pg_probe_target(m->sql, addr, d->port);
+}
+
 static void member_tick(struct cluster_member *m)
 {
 	struct cluster *c = m->cluster;
@@ -167,6 +185,9 @@ static void member_tick(struct cluster_member *m)
 	    .rest_busy = is_patroni_probe_busy(m->rest),
 	};
 
+	/* One that left long ago is looked for in the DCS only. */
+	if (!is_ev_member(&c->ev, m->i, now))
+		in.sql_busy = in.rest_busy = true;
 	tick_needs(&c->ev, m->i, &c->policy, now, &in);
 	in.fast |= is_mono_before(now, c->wanted_till);
 	struct tick_out out = tick_decide(&m->slot, &in, now);
@@ -178,6 +199,7 @@ static void member_tick(struct cluster_member *m)
 	}
 	if (out.rest) {
 		m->slot.last_rest = now;
+		member_target(m); /* keeps host names fresh, too */
 		(void)patroni_probe_ask(m->rest,
 		    is_tick_primary(&c->ev, &c->policy, now) ? PATRONI_PRIMARY
 							     : PATRONI_STATUS);
@@ -265,24 +287,6 @@ static void member_start(struct cluster_member *m, const char *name)
 	ev_timer_set(&m->tick, dur_to_s(tick_phase(c->index, m->i)), 0.);
 	ev_timer_start(c->app->loop, &m->tick);
 	haproxy_look(c->app->haproxy);
-}
-
-static void member_target(struct cluster_member *m)
-{
-	struct cluster *c = m->cluster;
-	const struct ev_dcs_member *d = &c->ev.m[m->i].dcs;
-	char api[LIM_ADDR] = "";
-	char addr[LIM_ADDR] = "";
-
-	if (!resolve_get(c->app->resolve, d->host, addr))
-		addr[0] = '\0';
-	if (!resolve_get(c->app->resolve, d->api_host, api))
-		api[0] = '\0';
-	memcpy(c->addr[m->i], addr, sizeof(addr));
-	patroni_probe_target(
-	    m->rest, api, d->api_host, d->api_port, d->api_tls);
-	if (m->sql != NULL)
-		pg_probe_target(m->sql, addr, d->port);
 }
 
 /*

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from prober_lib import (SLOW, Agent, HAProxy, Prober, closed_after, cluster,
-                        folder, is_open, own_cluster, shared_cluster,
+from prober_lib import (SLOW, Agent, HAProxy, Member, Prober, closed_after,
+                        cluster, folder, is_open, own_cluster, shared_cluster,
                         wait_until)
 
 __all__ = ["cluster", "folder", "own_cluster", "shared_cluster"]
@@ -248,3 +248,43 @@ def test_c_agent_is_told_before_sessions_end(site):
     with pytest.raises(TimeoutError):
         s.recv(1)  # not SEEN yet: still open
     assert closed_after(s, 2) is not None
+
+
+def test_c_frozen_prober_closes_nothing(site):
+    """3 s without a turn of the loop: what came back late is not "down"."""
+    prober, haproxy, _ = site
+    sessions = [haproxy.session(p)[0] for p in ("write", "read")]
+    for _ in range(2):
+        prober.process.send_signal(signal.SIGSTOP)
+        time.sleep(3.5)
+        prober.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: prober.get("/healthz")[0] == 200, "usable", 2)
+        assert prober.cluster()["write"] == "node1"
+    assert all(is_open(s) for s in sessions)
+    wait_until(lambda: haproxy.states("main_write") == {
+        "node1": "UP", "node2": "NOLB", "node3": "NOLB"}, "states")
+
+
+def test_c_member_that_haproxy_does_not_know(site):
+    """HAProxy would balance a connection that names it: it is not named."""
+    prober, _, cluster = site
+    agent = Agent(prober.feed)
+    agent.snapshot_where(lambda s: s["target"] == "node1")
+    stranger = Member("stranger")
+    stranger.timeline = cluster.member["node1"].timeline
+    try:
+        cluster.etcd.put("members/stranger", stranger.key())
+        s = agent.snapshot_where(
+            lambda s: any(m["name"] == "stranger" for m in s["m"]))
+        time.sleep(1.5)
+        agent.ping(1)
+        kind = None
+        while kind != Agent.ECHO:
+            kind, body = agent.next()
+            if kind == Agent.SNAPSHOT:
+                s = agent.decode(kind, body)
+            m = next(m for m in s["m"] if m["name"] == "stranger")
+            assert m["server"] == "" and not m["flags"] & 1
+    finally:
+        cluster.etcd.delete("members/stranger")
+        stranger.stop()
