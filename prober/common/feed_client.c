@@ -22,9 +22,9 @@
 #define STATS_MS 1000
 #define WANT_MS 20
 #define BACKOFF_MIN_MS 100
-#define BACKOFF_MAX_MS 1000
-#define PINGS 128   /* remembered: 64 s, above the longest stale_after */
-#define READ_MAX 32 /* messages of one callback, to let others run */
+#define BACKOFF_MAX_MS 400 /* a restart must show within 1 s */
+#define PINGS 128          /* remembered: 64 s, above the longest stale_after */
+#define READ_MAX 32        /* messages of one callback, to let others run */
 #define LOG_EVERY_MS 60000
 
 /* What is known of one cluster; outlives the connection. */

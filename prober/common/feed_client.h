@@ -3,7 +3,7 @@
  *
  * Owns: the socket, its watchers, and the latest snapshot of each cluster with
  * the instant until which it is usable. Reconnects with back-off (100 ms
- * doubling to 1 s). Never blocks. A message that does not decode closes the
+ * doubling to 400 ms). Never blocks. A message that does not decode closes the
  * connection; snapshots already taken stay usable until their time is over,
  * also those of a prober that was restarted, until the new one's are usable.
  */
