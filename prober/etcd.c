@@ -78,14 +78,15 @@ static void read_next(struct etcd *e);
 static void move(struct etcd *e, enum etcd_state to, const char *why)
 {
 	const struct conf_endpoint *ep = &e->endpoint[e->at];
+	char text[LOG_TEXT];
 	uint32_t more;
 
 	if (e->state != to && (to == ETCD_FOLLOWING || to == ETCD_AWAY) &&
 	    log_rate_ok(&e->rate, 5, dur_ms(10000), mono_now(), &more))
-		log_info("change etcd=%s:%u state=%s was=%s why=\"%s\" "
+		log_info("change etcd=%s:%u state=%s was=%s why=%s "
 			 "suppressed=%u",
 		    ep->host, (unsigned)ep->port, state_name[to],
-		    state_name[e->state], why, more);
+		    state_name[e->state], log_text(slice_str(why), text), more);
 	e->state = to;
 }
 
@@ -334,7 +335,6 @@ static bool take_line(struct etcd *e, struct slice line)
 {
 	const struct etcd3_sink sink = {.kv = event_cb, .arg = e};
 	struct etcd3_watch w = etcd3_watch_line(line, &sink);
-	char text[LOG_TEXT];
 
 	switch (w.kind) {
 	case ETCD3_CREATED:
@@ -348,7 +348,7 @@ static bool take_line(struct etcd *e, struct slice line)
 		return false;
 	case ETCD3_CANCELED:
 	case ETCD3_ERROR:
-		give_up(e, log_text(slice_str(w.text), text));
+		give_up(e, w.text);
 		return false;
 	case ETCD3_BAD:
 		break;
@@ -394,12 +394,18 @@ static bool piece_cb(void *arg, struct slice bytes)
 	return true;
 }
 
+/* An error is the stream's last line, and has no newline behind it. */
 static void watch_cb(void *arg, const struct http_answer *a)
 {
 	struct etcd *e = etcd_of(arg);
+	struct slice in = slice_str("\n"), line;
 
 	e->watch = NULL;
-	give_up(e, a->rc != EV_RC_OK ? why_of(a) : "the watch ended");
+	if (a->rc != EV_RC_OK)
+		give_up(e, why_of(a));
+	else if (etcd3_lines_next(&e->lines, &in, &line) != ETCD3_CUT_LINE ||
+	    take_line(e, line))
+		give_up(e, "the watch ended");
 }
 
 static void open_watch(struct etcd *e)
@@ -521,7 +527,8 @@ bool etcd_add(struct etcd *e, const char *prefix, const struct etcd_sink *sink)
 	assert(sink->view != NULL && sink->alive != NULL);
 	if (e->n == LIM_CLUSTERS)
 		return false;
-	room = realloc(e->cluster, (e->n + 1u) * sizeof(*room));
+	room =
+	    reallocarray(e->cluster, e->n + 1u, sizeof(struct etcd_cluster *));
 	if (room == NULL)
 		return false;
 	e->cluster = room;

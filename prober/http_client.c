@@ -18,7 +18,7 @@
 
 #include "gap.h"
 #include "http_client.h"
-#include "limits.h"
+#include "lim.h"
 
 #define CLIENT_MAGIC 0x48747443u
 #define REQ_MAGIC 0x48747452u
@@ -317,6 +317,8 @@ static bool keep(struct http_req *r, struct slice s)
 	size_t room = r->body_room > 0 ? r->body_room : 2048;
 	char *p;
 
+	if (s.len == 0)
+		return true;
 	if (s.len > LIM_HTTP_BODY - r->body_len) {
 		r->too_large = true;
 		return false;
@@ -332,6 +334,7 @@ static bool keep(struct http_req *r, struct slice s)
 		r->body = p;
 		r->body_room = room;
 	}
+	assert(r->body != NULL);
 	memcpy(r->body + r->body_len, s.p, s.len);
 	r->body_len += s.len;
 	return true;
@@ -537,11 +540,15 @@ struct http_client *http_client_new(struct ev_loop *loop)
 
 void http_client_free(struct http_client *c)
 {
+	struct http_req *r, *next;
+
 	if (c == NULL)
 		return;
 	assert(!client_of(c)->inside);
-	while (c->req != NULL)
-		free_req(c->req);
+	for (r = c->req; r != NULL; r = next) {
+		next = r->next;
+		free_req(r);
+	}
 	curl_multi_cleanup(c->multi);
 	ev_timer_stop(c->loop, &c->timer);
 	gap_stop(&c->gap);

@@ -16,13 +16,14 @@
 /*
  * The timeline on a primary is that of the segment it writes now;
  * pg_control_checkpoint() still says the old one after a promotion.
+ * What was received last outlives a promotion: asked for in recovery only.
  * Without pg_read_all_stats the walreceiver's row is there, its status NULL.
  */
 #define PG_ROW_SQL                                                         \
 	"SELECT r, pg_catalog.current_setting('transaction_read_only'),"   \
 	" CASE WHEN r THEN pg_catalog.pg_last_wal_replay_lsn()"            \
 	" ELSE pg_catalog.pg_current_wal_lsn() END,"                       \
-	" pg_catalog.pg_last_wal_receive_lsn(),"                           \
+	" CASE WHEN r THEN pg_catalog.pg_last_wal_receive_lsn() END,"      \
 	" CASE WHEN NOT r THEN pg_catalog.substr(pg_catalog."              \
 	"pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8) END,"     \
 	" w.pid, w.status"                                                 \

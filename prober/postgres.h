@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "limits.h"
+#include "lim.h"
 #include "sink.h"
 
 struct pg_client; /* what all probes share: the pace of new connections */

@@ -108,8 +108,13 @@ static void serve(int fd)
 		n = recv(fd, &m, sizeof(m), 0);
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n != (ssize_t)sizeof(m))
+		if (n != (ssize_t)sizeof(m)) {
+			/* Its session: the lookups that are under way, and
+			   itself. */
+			if (getpgrp() == getpid())
+				(void)kill(0, SIGKILL);
 			_exit(0);
+		}
 		collect(&running);
 		m.host[sizeof(m.host) - 1] = '\0';
 		switch (fork()) {
@@ -177,7 +182,8 @@ static void end_child(struct resolve *r)
 		ev_io_stop(r->loop, &r->io);
 	(void)close(r->fd);
 	r->fd = -1;
-	/* It may wait for a lookup: no name is worth that at our end. */
+	/* It and its lookups: no name is worth a wait at our end. */
+	(void)kill(-r->child, SIGKILL);
 	(void)kill(r->child, SIGKILL);
 	while (waitpid(r->child, NULL, 0) == -1 && errno == EINTR)
 		continue;
@@ -233,6 +239,17 @@ static void take_answer(struct resolve *r, const struct message *m)
 		r->change(r->arg);
 }
 
+/* What was asked of it will not be answered. */
+static void forget_questions(struct resolve *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++) {
+		if (is_mono_before(r->name[i].answered, r->name[i].asked))
+			r->name[i].asked = r->name[i].answered;
+	}
+}
+
 static void io_cb(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct resolve *r = w->data;
@@ -249,6 +266,7 @@ static void io_cb(struct ev_loop *loop, ev_io *w, int revents)
 	} else if (n != -1 || (errno != EAGAIN && errno != EINTR)) {
 		log_warnx("stop part=names reason=\"its process ended\"");
 		end_child(r);
+		forget_questions(r);
 	}
 }
 

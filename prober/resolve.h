@@ -13,7 +13,7 @@
 #include <ev.h>
 #include <stdbool.h>
 
-#include "limits.h"
+#include "lim.h"
 
 struct resolve;
 

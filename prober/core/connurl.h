@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "limits.h"
+#include "lim.h"
 #include "slice.h"
 
 enum connurl_scheme {

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "ev_item.h"
-#include "limits.h"
+#include "lim.h"
 #include "slice.h"
 
 struct dcs_keys {

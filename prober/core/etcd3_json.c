@@ -2,7 +2,6 @@
  * etcd3_json.c - see etcd3_json.h. Called by etcd.c only.
  */
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -225,29 +224,37 @@ enum etcd3_cut etcd3_lines_next(
 	return ETCD3_CUT_NONE;
 }
 
-static void add(struct etcd3_text *t, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void add(struct etcd3_text *t, const char *fmt, ...)
+static void add_bytes(struct etcd3_text *t, const char *p, size_t len)
 {
-	size_t room = t->size - t->used;
-	va_list ap;
-	int n;
-
-	assert(t->p != NULL && t->used <= t->size);
-	va_start(ap, fmt);
-	n = vsnprintf(t->p + t->used, room, fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= room)
+	assert(t->p != NULL && t->used < t->size);
+	/* Always ended by a NUL, so that it is a string at any time. */
+	if (len >= t->size - t->used) {
 		t->full = true;
-	else
-		t->used += (size_t)n;
+		return;
+	}
+	memcpy(t->p + t->used, p, len);
+	t->used += len;
+	t->p[t->used] = '\0';
+}
+
+static void add(struct etcd3_text *t, const char *s)
+{
+	add_bytes(t, s, strlen(s));
+}
+
+static void add_number(struct etcd3_text *t, int64_t n)
+{
+	char digits[24];
+
+	(void)snprintf(digits, sizeof(digits), "%lld", (long long)n);
+	add(t, digits);
 }
 
 static void add_base64(struct etcd3_text *t, struct slice s)
 {
 	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				  "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	char four[4];
 	size_t i;
 
 	for (i = 0; i < s.len; i += 3) {
@@ -258,9 +265,11 @@ static void add_base64(struct etcd3_text *t, struct slice s)
 			v |= (uint32_t)s.p[i + 1] << 8;
 		if (left > 2)
 			v |= s.p[i + 2];
-		add(t, "%c%c%c%c", set[v >> 18], set[v >> 12 & 63],
-		    left > 1 ? set[v >> 6 & 63] : '=',
-		    left > 2 ? set[v & 63] : '=');
+		four[0] = set[v >> 18];
+		four[1] = set[v >> 12 & 63];
+		four[2] = left > 1 ? set[v >> 6 & 63] : '=';
+		four[3] = left > 2 ? set[v & 63] : '=';
+		add_bytes(t, four, sizeof(four));
 	}
 }
 
@@ -293,8 +302,11 @@ void etcd3_ask_watch(struct etcd3_text *t, const char *prefix, int64_t revision,
 	assert(revision > 0 && watch_id > 0);
 	add(t, "{\"create_request\":{");
 	add_prefix(t, prefix);
-	add(t, ",\"start_revision\":\"%lld\",\"watch_id\":\"%lld\"}}\n",
-	    (long long)revision, (long long)watch_id);
+	add(t, ",\"start_revision\":\"");
+	add_number(t, revision);
+	add(t, "\",\"watch_id\":\"");
+	add_number(t, watch_id);
+	add(t, "\"}}\n");
 }
 
 void etcd3_ask_beat_begin(struct etcd3_text *t)

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "limits.h"
+#include "lim.h"
 #include "slice.h"
 
 struct etcd3_head {

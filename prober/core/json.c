@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "json.h"
-#include "limits.h"
+#include "lim.h"
 #include "num.h"
 
 #define EXACT 9007199254740992.0 /* 2^53: above it a double skips integers */

@@ -5,3 +5,4 @@ target_link_libraries(sources_driver PRIVATE patroute_sources
 patroute_pytest(wire_sources_sql wire 180 sources_sql.py)
 patroute_pytest(wire_sources_etcd wire 240 sources_etcd.py)
 patroute_pytest(wire_sources_rest wire 120 sources_rest.py)
+patroute_pytest(wire_sources_resolve wire 60 sources_resolve.py)

@@ -336,8 +336,7 @@ def test_lines_in_pieces_and_events_in_one_line():
 
 STREAM_ENDS = {
     "error": b'{"error":{"grpc_code":14,"http_code":503,"message":'
-             b'"rpc error: code = Unavailable desc = etcdserver: no leader"}}'
-             b"\n",
+             b'"etcdserver: no leader","http_status":"Service Unavailable"}}',
     "canceled": b'{"result":{%s,"watch_id":"1","canceled":true,'
                 b'"cancel_reason":"\\u001b[31mred"}}\n' % (HEAD % 5).encode(),
     "compacted": b'{"result":{%s,"watch_id":"1","canceled":true,'
@@ -351,7 +350,19 @@ STREAM_ENDS = {
 }
 
 
-@pytest.mark.parametrize("what", STREAM_ENDS)
+def test_the_reason_of_a_lost_quorum_is_logged():
+    """etcd ends the stream behind it, without a newline."""
+    def end(_, conn):
+        conn.sendall(b"0\r\n\r\n")
+
+    with FakeEtcd(watch=[STREAM_ENDS["error"]], then=end) as e, \
+            driver(e.endpoint) as d:
+        d.view()
+        d.view(timeout=3)
+        assert "etcdserver: no leader" in d.log()
+
+
+@pytest.mark.parametrize("what", [w for w in STREAM_ENDS if w != "error"])
 def test_a_broken_stream_leads_to_a_new_read(what):
     with FakeEtcd(watch=[STREAM_ENDS[what]],
                   then=lambda _, c: c.recv(1)) as e, driver(e.endpoint) as d:
@@ -450,7 +461,7 @@ def test_names_are_resolved_off_the_loop(etcd):
 
 
 def test_descriptors_and_watchers_do_not_grow():
-    with FakeEtcd(watch=[STREAM_ENDS["error"]],
+    with FakeEtcd(watch=[STREAM_ENDS["canceled"]],
                   then=lambda _, c: c.recv(1)) as e, driver(e.endpoint) as d:
         d.drain(2)
         before = len(os.listdir(f"/proc/{d.p.pid}/fd"))

@@ -26,10 +26,10 @@ def now_us():
 class Driver:
     """Runs sources_driver; its lines are dicts in the order they came."""
 
-    def __init__(self, *args):
+    def __init__(self, *args, program=DRIVER):
         self.err = tempfile.TemporaryFile("w+")
         self.p = subprocess.Popen(
-            [str(DRIVER), *map(str, args)], stdin=subprocess.PIPE,
+            [str(program), *map(str, args)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self.err, text=True)
         self.lines = []
         self._queue = queue.Queue()

@@ -1,0 +1,95 @@
+/*
+ * etcd's answers, and Patroni's keys in them. The first byte chooses: a whole
+ * read, a heartbeat, or a watch stream that comes in pieces of that size.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "connurl.c"
+#include "dcs_keys.c"
+#include "etcd3_json.c"
+#include "json.c"
+#include "patroni_json.c"
+
+#define LINE 4096 /* so that a long line is found by small inputs */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(const struct dcs_keys *k)
+{
+	const struct ev_view *v = &k->view;
+
+	assert(v->n <= LIM_MEMBERS && v->sync_n <= LIM_MEMBERS);
+	assert(memchr(v->leader, 0, LIM_NAME) != NULL);
+	assert(v->has_leader == (v->leader_rev != 0));
+	for (unsigned i = 0; i < LIM_MEMBERS; i++) {
+		const struct ev_dcs_member *m = &v->m[i];
+
+		assert(m->present == (i < v->n));
+		assert(m->present == (m->name[0] != '\0'));
+		assert(m->role < EV_ROLE_N && m->state < EV_STATE_N);
+		assert((m->host[0] != '\0') == (m->port != 0));
+		for (unsigned j = 0; j < i && i < v->n; j++)
+			assert(strcmp(m->name, v->m[j].name) != 0);
+	}
+}
+
+static void kv_cb(void *arg, const struct etcd3_kv *kv)
+{
+	struct dcs_keys *k = arg;
+
+	assert(kv->key.len > 0 && kv->mod_revision > 0);
+	if (kv->deleted)
+		dcs_keys_del(k, kv->key);
+	else
+		dcs_keys_put(k, kv->key, kv->value, kv->mod_revision);
+	check(k);
+}
+
+static void stream(struct dcs_keys *k, struct slice s, size_t piece)
+{
+	const struct etcd3_sink sink = {.kv = kv_cb, .arg = k};
+	static unsigned char buf[LINE];
+	struct etcd3_lines lines = {.buf = buf, .size = sizeof(buf)};
+	enum etcd3_cut cut = ETCD3_CUT_NONE;
+
+	while (s.len > 0 && cut != ETCD3_CUT_LONG) {
+		struct slice in = slice_of(s.p, s.len < piece ? s.len : piece);
+		struct slice line;
+
+		s = slice_skip(s, in.len);
+		while ((cut = etcd3_lines_next(&lines, &in, &line)) ==
+		    ETCD3_CUT_LINE) {
+			struct etcd3_watch w = etcd3_watch_line(line, &sink);
+
+			assert(line.len > 0 && w.kind <= ETCD3_ERROR);
+			assert(memchr(w.text, 0, sizeof(w.text)) != NULL);
+		}
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct dcs_keys k;
+	const struct etcd3_sink sink = {.kv = kv_cb, .arg = &k};
+	struct etcd3_beat beat[2];
+	struct etcd3_range range;
+	struct etcd3_head head;
+	struct slice s;
+
+	if (size == 0)
+		return 0;
+	s = slice_of(data + 1, size - 1);
+	if (!dcs_keys_init(&k, "/service/main/"))
+		abort();
+	if (data[0] == 'r') {
+		if (etcd3_range(s, &sink, &range))
+			assert(range.head.revision > 0);
+	} else if (data[0] == 'b') {
+		if (etcd3_beat(s, &head, beat, 2))
+			assert(head.cluster_id != 0);
+	} else {
+		stream(&k, s, (size_t)data[0] + 1);
+	}
+	return 0;
+}

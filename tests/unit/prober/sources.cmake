@@ -1,0 +1,10 @@
+# The decoders of what the sources say, and the proof that etcd's watch is
+# whole. captured.c holds real answers.
+foreach(name connurl dcs_keys etcd3_json patroni_json)
+	patroute_unit_test(sources_${name} SOURCES test_${name}.c captured.c
+		LIBS patroute_core)
+endforeach()
+foreach(name pg_error etcd_cluster)
+	patroute_unit_test(sources_${name} SOURCES test_${name}.c
+		LIBS patroute_sources)
+endforeach()

@@ -1,0 +1,159 @@
+/* The proof that a watch told all: what a heartbeat may and may not confirm. */
+#include "etcd_cluster.h"
+#include "../common/unit.h"
+
+#define PREFIX "/service/main/"
+
+struct heard {
+	unsigned views, alives;
+	struct mono at;
+};
+
+static void view_cb(void *arg, const struct ev_view *v, struct mono at)
+{
+	struct heard *h = arg;
+
+	(void)v;
+	h->views++;
+	h->at = at;
+}
+
+static void alive_cb(void *arg, struct mono at)
+{
+	struct heard *h = arg;
+
+	h->alives++;
+	h->at = at;
+}
+
+/* A whole read of revision 10 that found the leader key. */
+static struct etcd_cluster start(struct heard *h)
+{
+	struct etcd_cluster c = {.sink = {view_cb, alive_cb, h}};
+	const struct etcd3_range range = {
+	    .head = {.cluster_id = 1, .revision = 10}, .count = 1};
+	const struct etcd3_kv kv = {.key = slice_str(PREFIX "leader"),
+	    .value = slice_str("node1"),
+	    .mod_revision = 7};
+
+	memset(h, 0, sizeof(*h));
+	assert_true(dcs_keys_init(&c.keys, PREFIX));
+	etcd_cluster_clear(&c);
+	etcd_cluster_read(&c, &kv);
+	etcd_cluster_take(&c, &range);
+	return c;
+}
+
+static void event(
+    struct etcd_cluster *c, int64_t revision, bool deleted, bool created)
+{
+	const struct etcd3_kv kv = {.key = slice_str(PREFIX "leader"),
+	    .value = slice_str("node2"),
+	    .mod_revision = revision,
+	    .deleted = deleted,
+	    .created = created};
+
+	etcd_cluster_event(c, &kv);
+}
+
+static bool prove(
+    struct etcd_cluster *c, int64_t revision, uint64_t count, int64_t top)
+{
+	c->beat = (struct etcd3_beat){.count = count, .top_revision = top};
+	c->is_unproven = true;
+	return etcd_cluster_prove(c, revision, (struct mono){5});
+}
+
+static void test_nothing_happened(void **state)
+{
+	struct heard h;
+	struct etcd_cluster c = start(&h);
+
+	(void)state;
+	assert_true(prove(&c, 10, 1, 7));
+	assert_true(h.alives == 1 && h.at.us == 5);
+	/* Said once, however often it is asked. */
+	assert_true(etcd_cluster_prove(&c, 10, (struct mono){6}));
+	assert_int_equal(h.alives, 1);
+	/* Other prefixes moved the revision. */
+	assert_true(prove(&c, 99, 1, 7));
+}
+
+static void test_a_swallowed_put(void **state)
+{
+	struct heard h;
+	struct etcd_cluster c = start(&h);
+
+	(void)state;
+	assert_false(prove(&c, 11, 1, 11));
+	assert_int_equal(h.alives, 0);
+	event(&c, 11, false, false);
+	assert_true(etcd_cluster_prove(&c, 11, (struct mono){5}));
+	assert_true(h.alives == 1 && c.is_changed && c.seen == 11);
+}
+
+static void test_a_swallowed_delete(void **state)
+{
+	struct heard h;
+	struct etcd_cluster c = start(&h);
+
+	(void)state;
+	/* No key is newer than what is known; one is missing. */
+	assert_false(prove(&c, 11, 0, 0));
+	event(&c, 11, true, false);
+	assert_true(etcd_cluster_prove(&c, 11, (struct mono){5}));
+	assert_false(c.keys.view.has_leader);
+}
+
+static void test_a_swallowed_delete_and_creation(void **state)
+{
+	struct heard h;
+	struct etcd_cluster c = start(&h);
+
+	(void)state;
+	assert_false(prove(&c, 12, 1, 12));
+	event(&c, 11, true, false);
+	assert_false(etcd_cluster_prove(&c, 12, (struct mono){5}));
+	event(&c, 12, false, true);
+	assert_true(etcd_cluster_prove(&c, 12, (struct mono){5}));
+	assert_int_equal(c.count, 1);
+}
+
+static void test_the_stream_is_ahead(void **state)
+{
+	struct heard h;
+	struct etcd_cluster c = start(&h);
+
+	(void)state;
+	/* The key was deleted after the heartbeat looked. */
+	event(&c, 12, true, false);
+	assert_true(prove(&c, 11, 1, 7));
+	assert_int_equal(h.alives, 1);
+}
+
+static void test_show(void **state)
+{
+	struct heard h;
+	struct etcd_cluster c = start(&h);
+
+	(void)state;
+	event(&c, 11, false, false);
+	etcd_cluster_show(&c, (struct mono){9});
+	assert_true(h.views == 1 && h.at.us == 9 && !c.is_changed);
+	assert_int_equal(c.keys.view.revision, 11);
+	assert_string_equal(c.keys.view.leader, "node2");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_nothing_happened),
+	    cmocka_unit_test(test_a_swallowed_put),
+	    cmocka_unit_test(test_a_swallowed_delete),
+	    cmocka_unit_test(test_a_swallowed_delete_and_creation),
+	    cmocka_unit_test(test_the_stream_is_ahead),
+	    cmocka_unit_test(test_show),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
