@@ -39,6 +39,11 @@ def replicas(lab):
             if h.role == "node" and h.name != leader}
 
 
+def verdict(lab, hap="hap1"):
+    """The cluster, as that host's prober has it."""
+    return json.loads(path.curl(lab, hap, "/topology"))["clusters"][0]
+
+
 @pytest.mark.parametrize("hap", ["hap1", "hap2", "hap3"])
 def test_each_port_of_each_host(lab, hap):
     """5000 the leader, 5001 and 5002 the replicas."""
@@ -79,7 +84,7 @@ def test_primary_on_request(lab, how):
 def test_the_prober_says_what_it_sees(lab):
     """/healthz and /topology on every load balancer."""
     for hap in ("hap1", "hap2", "hap3"):
-        cluster = json.loads(path.curl(lab, hap, "/topology"))["clusters"][0]
+        cluster = verdict(lab, hap)
         assert cluster["write"] == lab.host(lab.leader()).member
         assert len(cluster["members"]) == 3
 
@@ -105,13 +110,15 @@ def test_stats_page(lab):
         assert state["main_read", host] == wanted[1]
 
 
-def test_no_leader_is_said_in_a_sentence(lab):
+def test_no_leader_is_said_in_a_sentence(lab, wait_until):
     """Without a leader a client waits, and then reads why."""
     others = [h.name for h in lab.hosts.values() if h.role == "node"
               and h.name != lab.leader()]
     for name in [*others, lab.leader()]:
         lab.freeze(name, "all")
     try:
+        wait_until("no write target", 10,
+                   lambda: verdict(lab)["write"] is None)
         with pytest.raises(psycopg2.OperationalError) as failed:
             ask(lab, 5000)
     finally:
