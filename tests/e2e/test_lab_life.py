@@ -16,6 +16,8 @@ import pytest
 
 from patroute_lab import Lab, procs
 
+# The life of a lab is the same without our programs, but quicker.
+QUICK = ("route=classic", "checks=tuned")
 KINDS = ("net", "pid", "mnt", "uts", "ipc")
 FOLDERS = ("/run", "/var/lib", "/etc", "/var/log", "/dev/shm", "/tmp")
 
@@ -193,7 +195,7 @@ def test_up_repairs_every_fault(lab, lab_command):
 @pytest.mark.parametrize("seconds", [0.15, 0.3, 0.6, 1.0, 2.0, 4.0])
 def test_up_killed_half_way_is_repaired(lab_command, own_name, seconds):
     before = Machine()
-    options = ["up", "--set", "checks=tuned", "loop_wait=2"]
+    options = ["up", "--set", *QUICK, "loop_wait=2"]
     kill_after(seconds, lab_command, own_name, *options)
     must(lab_command, own_name, *options)
     own = Lab(own_name)
@@ -206,7 +208,7 @@ def test_up_killed_half_way_is_repaired(lab_command, own_name, seconds):
 
 @pytest.mark.parametrize("seconds", [0.15, 0.25, 0.35])
 def test_up_after_a_down_that_was_killed(lab_command, own_name, seconds):
-    options = ["up", "--set", "checks=tuned", "loop_wait=2"]
+    options = ["up", "--set", *QUICK, "loop_wait=2"]
     must(lab_command, own_name, *options)
     kill_after(seconds, lab_command, own_name, "down")
     must(lab_command, own_name, *options)
@@ -235,7 +237,7 @@ def test_options_are_real_and_calls_queue(lab_command, own_name):
     chosen = ["ttl=20", "loop_wait=5", "retry_timeout=5", "members=2",
               "etcd_api=2", "synchronous_mode=on", "failsafe_mode=on",
               "maximum_lag_on_failover=2000000", "pg_tmpfs=300m",
-              "pg.max_connections=77", "checks=tuned"]
+              "pg.max_connections=77", *QUICK]
     with subprocess.Popen([lab_command, "up", "--set"] + chosen,
                           env={**os.environ, "LAB_NAME": own_name},
                           stderr=subprocess.DEVNULL) as first:
@@ -293,7 +295,7 @@ code=0
 chroot "$root" sh -eu -c '
     lab=$1/lab
     ! grep -q " / / " /proc/self/mountinfo
-    "$lab" up --set checks=tuned
+    "$lab" up --set route=classic checks=tuned
     "$lab" psql 5000 -Atc "SELECT 6 * 7"
     "$lab" exec hap1 "$lab" exec app1 hostname' sh "$lab" || code=$?
 mounts | diff "$root/before" -

@@ -33,8 +33,15 @@ def build_folder():
 
 def build(say):
     """Builds this checkout, unless PATROUTE_BUILD names what is built."""
-    if os.environ.get("PATROUTE_BUILD"):
-        return
+    if not os.environ.get("PATROUTE_BUILD"):
+        _build(say)
+    for path in (_binary("prober"), _binary("spoa")):
+        if not os.access(path, os.X_OK):
+            raise LabError(f"{path} is missing: unset PATROUTE_BUILD, or "
+                           "build there first")
+
+
+def _build(say):
     folder = build_folder()
     subprocess.run([os.path.join(TOP, "tests", "install"), "build", "check"],
                    check=True)
@@ -50,24 +57,18 @@ def build(say):
                            + (done.stdout + done.stderr)[-4000:])
 
 
-def _binary(name):
-    path = os.path.join(build_folder(),
-                        "prober" if name == "patroute-prober" else "spoa",
-                        name)
-    if not os.access(path, os.X_OK):
-        raise LabError(f"{path} is missing: unset PATROUTE_BUILD, or build "
-                       "there first")
-    return path
+def _binary(part):
+    return os.path.join(build_folder(), part, f"patroute-{part}")
 
 
 def prober_argv():
     """The prober's command line within a host."""
-    return [_binary("patroute-prober"), "-c", CONF]
+    return [_binary("prober"), "-c", CONF]
 
 
 def agent_argv():
     """The agent's command line within a host."""
-    return [_binary("patroute-spoa"), "-c", CONF]
+    return [_binary("spoa"), "-c", CONF]
 
 
 def prepare(lab, host):
