@@ -436,7 +436,7 @@ class Spop:
         if greet:
             self.send(hello())
             f = self.next()
-            assert f.kind == AGENT_HELLO, f.kv
+            assert f is not None and f.kind == AGENT_HELLO, f
 
     def send(self, data):
         self.s.sendall(data)
