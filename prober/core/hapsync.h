@@ -1,16 +1,16 @@
 /*
  * hapsync.h - what to tell HAProxy so that its servers agree with the verdict.
  *
- * Pure: HAProxy's own words (`show stat`, `show servers state`) come in, Runtime
- * API commands go out. Names come from the configuration or the DCS: a name
- * that is not [A-Za-z0-9._-] is never put into a command.
+ * Pure: HAProxy's own words (`show stat`) come in, Runtime API commands go out.
+ * Names come from the configuration or the DCS: a name that is not
+ * [A-Za-z0-9._-] is never put into a command.
  */
 #ifndef HAPSYNC_H
 #define HAPSYNC_H
 
 #include <stdbool.h>
 
-#include "limits.h"
+#include "lim.h"
 #include "slice.h"
 #include "snapshot.h"
 

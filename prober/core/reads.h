@@ -16,19 +16,20 @@ struct reads_state {
 	/* The last verdict that bound: NOT_STREAMING, LAG_BYTES, DIVERGED. */
 	enum snap_why behind[LIM_MEMBERS];
 	struct mono doubt[LIM_MEMBERS]; /* it follows no more, since */
-	bool
-	    led[LIM_MEMBERS]; /* held the key, not yet seen to follow another */
+	/* It held the key, and is not yet seen to follow another. */
+	bool led[LIM_MEMBERS];
 };
 
 /*
  * Judges every member anew and stores verdict and reason in *st.
- * The holder of the leader key is never fit. While no leader has been
- * confirmed for follow_grace, streaming and lag do not bind: a running replica
- * keeps its last verdict, but one that is seen to stream within the bounds is
- * fit at once. A reader that ceases to follow becomes unfit when the leader has
- * answered a question asked after that was seen: until then it may be the leader
- * who died, which is seen at the replicas first. A former leader must be seen so before it is fit again, unless
- * nobody else was confirmed since. A standby leader is fit.
+ * The holder of the leader key is never fit; a standby leader is. While no
+ * leader has been confirmed for follow_grace, streaming and lag do not bind: a
+ * running replica keeps its last verdict, but one that is seen to stream within
+ * the bounds is fit at once. A reader that ceases to follow becomes unfit when
+ * the leader has answered a question asked after that was seen: until then it
+ * may be the leader who died, which is seen at the replicas first. A former
+ * leader must be seen to follow before it is fit, unless nobody else was
+ * confirmed since.
  * Needs: now >= every instant in ev; ev_note_verdict() was called.
  */
 void reads_judge(const struct cluster_ev *ev, const struct policy *pol,

@@ -71,7 +71,7 @@ static bool is_forced(const struct cluster_ev *ev)
 static struct verdict by_force(
     const struct cluster_ev *ev, const struct policy *pol, struct mono now)
 {
-	int f = ev->force;
+	int f = (int)ev->force;
 	enum snap_why why = why_of_word(word_of(ev, f, ever, pol, now));
 	struct verdict v;
 
@@ -129,7 +129,7 @@ static bool is_fenced(const struct cluster_ev *ev, int holder,
 static struct verdict by_key(
     const struct cluster_ev *ev, const struct policy *pol, struct mono now)
 {
-	int h = ev->dcs.leader;
+	int h = (int)ev->dcs.leader;
 	struct verdict v;
 	enum snap_why why;
 

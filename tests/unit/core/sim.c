@@ -11,7 +11,7 @@ bool is_sim_chance(struct sim *s, int64_t in)
 	return sim_random(s, in) == 0;
 }
 
-/* ---- the truth ------------------------------------------------------------ */
+/* ---- the truth -------------------------------------------------------- */
 
 static void tell_dcs(struct sim *s)
 {
@@ -46,6 +46,8 @@ static void end_server(struct sim *s, int i, enum ev_rc rc, int64_t back_in)
 	m->up = rc == EV_RC_STOPPING;
 	m->streaming = false;
 	m->back_at = s->now + back_in;
+	/* A restart of 200 ms behind a lost probe of 800 is seen by nobody. */
+	m->quiet_till = s->now + 2000;
 	if (m->cut || !m->host)
 		return;
 	m->sql.busy = false;
@@ -164,7 +166,7 @@ static void move_replicas(struct sim *s)
 	}
 }
 
-/* ---- faults ----------------------------------------------------------------- */
+/* ---- faults ----------------------------------------------------------- */
 
 static void begin_fault(struct sim *s)
 {
@@ -342,7 +344,7 @@ static void drive_cuts(struct sim *s)
 	}
 }
 
-/* ---- since when what has been so -------------------------------------------- */
+/* ---- since when what has been so -------------------------------------- */
 
 static void since(int64_t *t, bool is_so, int64_t now)
 {

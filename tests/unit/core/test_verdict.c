@@ -12,7 +12,7 @@ static struct mono just_before(struct mono t)
 	return (struct mono){t.us - 1};
 }
 
-/* ---- step 2: the key, and seen out of recovery since -------------------- */
+/* ---- step 2: the key, and seen out of recovery since ------------------ */
 
 static void holder_seen_out_of_recovery_is_target(void **state)
 {
@@ -148,7 +148,7 @@ static void member_learned_after_its_key_is_target(void **state)
 	assert_target(&w, at(15), B, SNAP_WHY_LEADER);
 }
 
-/* ---- a lost probe is a question ------------------------------------------ */
+/* ---- a lost probe is a question --------------------------------------- */
 
 static void lost_probe_changes_nothing(void **state)
 {
@@ -232,7 +232,7 @@ static void denial_outlives_answers_asked_before_it(void **state)
 	world_settled(&w, 3, 0);
 	w.peer[A].sql = EV_RC_REFUSED;
 	world_sql(&w, A, at(10), at(12));
-	/* Full again: it lives, but nobody has seen it out of recovery since. */
+	/* Full again: it lives, but is not seen out of recovery since. */
 	w.peer[A].sql = EV_RC_BUSY;
 	world_sql(&w, A, at(13), at(14));
 	assert_target(&w, at(14), -1, SNAP_WHY_UNCONFIRMED);

@@ -11,7 +11,7 @@ static struct mono just_before(struct mono t)
 	return (struct mono){t.us - 1};
 }
 
-/* ---- step 3: the fence --------------------------------------------------- */
+/* ---- step 3: the fence ------------------------------------------------ */
 
 /* A was frozen, B leads on timeline 5, A thaws and takes the key back on 4. */
 static void take_back(struct world *w, struct mono moved)
@@ -132,7 +132,7 @@ static void history_names_a_former_holder_at_the_start(void **state)
 	assert_target(&w, at(30000), A, SNAP_WHY_LEADER);
 }
 
-/* ---- step 4: no DCS ------------------------------------------------------- */
+/* ---- step 4: no DCS --------------------------------------------------- */
 
 /* The DCS was lost long ago; the members still answer. */
 static void without_dcs(struct world *w)
@@ -250,7 +250,7 @@ static void pause_without_a_key_is_the_same(void **state)
 	assert_target(&w, at(25), -1, SNAP_WHY_NO_KEY);
 }
 
-/* ---- steps 1 and 5, and what is beside the target ------------------------- */
+/* ---- steps 1 and 5, and what is beside the target --------------------- */
 
 static void standby_cluster_takes_no_writes(void **state)
 {
@@ -315,7 +315,7 @@ static void failover_key_lets_wait_for_early_hold_only(void **state)
 	assert_true(w.v.planned);
 	assert_target(&w, at(600), A, SNAP_WHY_LEADER);
 	assert_false(w.v.planned);
-	/* The CHECKPOINT is over: Patroni says so before it sends the signal. */
+	/* The CHECKPOINT is over; Patroni says so before the signal. */
 	w.peer[A].state = EV_STATE_STOPPING;
 	world_rest(&w, A, at(700), at(705));
 	assert_target(&w, at(705), A, SNAP_WHY_LEADER);
