@@ -288,8 +288,6 @@ static bool take_snapshot(struct feed_client *fc, const struct snapshot *snap)
 		s->has_next = true;
 		return true;
 	}
-	if (s->snap.boot_id != snap->boot_id)
-		s->until = (struct mono){0};
 	decide_by(fc, s, snap);
 	fc->cfg.snapshot_cb(fc->cfg.arg, &s->snap);
 	return true;

@@ -51,9 +51,21 @@ static uint32_t hash_name(const char *name)
 }
 
 /*
- * Moves the credits to the slots of this snapshot's members. Who is new starts
- * in the middle: neither first for long nor passed over.
+ * Between plus and minus half a unit: who is new is neither first for long nor
+ * passed over, and no two are tied, so that no order of names is favoured.
+ * Source: Steele, Lea and Flood's SplitMix, with MurmurHash3's last steps.
  */
+static int64_t rr_start(struct rr *rr)
+{
+	uint32_t r = rr->turn += 0x9e3779b9U;
+
+	r = (r ^ r >> 16) * 0x85ebca6bU;
+	r = (r ^ r >> 13) * 0xc2b2ae35U;
+	r ^= r >> 16;
+	return (RR_UNIT >> 32) * (int64_t)r - RR_UNIT / 2;
+}
+
+/* Moves the credits to the slots of this snapshot's members. */
 static void rr_realign(
     struct rr *rr, const struct snapshot *snap, const uint32_t hash[])
 {
@@ -65,7 +77,7 @@ static void rr_realign(
 	memset(rr->credit, 0, sizeof(rr->credit));
 	for (unsigned i = 0; i < snap->n; i++) {
 		rr->name[i] = hash[i];
-		for (unsigned j = 0; j < LIM_MEMBERS; j++) {
+		for (unsigned j = 0; j < LIM_MEMBERS && !kept[i]; j++) {
 			if (old.name[j] != hash[i])
 				continue;
 			rr->credit[i] = old.credit[j];
@@ -73,14 +85,12 @@ static void rr_realign(
 			sum += old.credit[j];
 			kept[i] = true;
 			kept_n++;
-			break;
 		}
 	}
 	/* Credits add up to nothing; who left took a part of that along. */
-	for (unsigned i = 0; i < snap->n; i++) {
-		if (kept[i])
-			rr->credit[i] -= sum / kept_n;
-	}
+	for (unsigned i = 0; i < snap->n; i++)
+		rr->credit[i] =
+		    kept[i] ? rr->credit[i] - sum / kept_n : rr_start(rr);
 }
 
 static void rr_align(struct rr *rr, const struct snapshot *snap)
@@ -97,14 +107,12 @@ static void rr_align(struct rr *rr, const struct snapshot *snap)
 static int rr_next(
     struct rr *rr, const struct snapshot *snap, const struct pool *pool)
 {
-	/* A multiplication, not a remainder: no member is favoured. */
-	unsigned first = (unsigned)((uint64_t)rr->turn * pool->n >> 32);
 	int64_t given = 0;
 	int best = -1;
 
 	rr_align(rr, snap);
 	for (unsigned i = 0; i < pool->n; i++) {
-		unsigned m = pool->member[(first + i) % pool->n];
+		unsigned m = pool->member[i];
 		int64_t share =
 		    RR_UNIT * (int64_t)snap->m[m].weight / pool->weights;
 

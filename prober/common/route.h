@@ -49,7 +49,7 @@ struct decision {
  * member that was away has nothing to make up for.
  */
 struct rr {
-	uint32_t turn;              /* all 32 bits are used: who is first */
+	uint32_t turn;              /* who is new starts where this says */
 	uint32_t name[LIM_MEMBERS]; /* hash of the slot's member, 0 free */
 	int64_t credit[LIM_MEMBERS];
 };

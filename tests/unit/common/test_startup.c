@@ -112,6 +112,7 @@ static void targets(void **state)
 	    {"-c patroute.target=primary x", STARTUP_BAD, 0},
 	    {"-", STARTUP_BAD, 0},
 	    {"-- -c patroute.target=any", STARTUP_BAD, 0},
+	    {"-c patroute.target=any -- x", STARTUP_BAD, 0},
 	};
 
 	(void)state;
