@@ -222,7 +222,7 @@ def test_c_two_hundred_reloads(prober):
     for _ in range(200):
         prober.process.send_signal(signal.SIGHUP)
         prober.get("/healthz")
-    assert prober.fds() <= before
+    wait_until(lambda: prober.fds() <= before, f"{before} descriptors")
 
 
 def test_c_terminated_at_any_time(folder):
