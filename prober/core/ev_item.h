@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "limits.h"
+#include "lim.h"
 #include "mono.h"
 
 enum ev_src {

@@ -13,7 +13,7 @@
 
 #include "ev_item.h"
 #include "lag.h"
-#include "limits.h"
+#include "lim.h"
 #include "mono.h"
 
 /*
