@@ -319,9 +319,13 @@ void cluster_etcd_view_cb(void *arg, const struct ev_view *view, struct mono at)
 	struct cluster *c = arg;
 
 	assert(c->magic == CLUSTER_MAGIC);
-	(void)ev_put_dcs(&c->ev, view, at);
+	bool moved = ev_put_dcs(&c->ev, view, at);
+
 	cluster_retarget(c);
 	judge(c, mono_now());
+	/* The new holder may be one that was not asked fast until now. */
+	if (moved)
+		ask_all(c);
 }
 
 void cluster_etcd_alive_cb(void *arg, struct mono at)

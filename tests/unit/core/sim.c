@@ -46,7 +46,7 @@ static void end_server(struct sim *s, int i, enum ev_rc rc, int64_t back_in)
 	m->up = rc == EV_RC_STOPPING;
 	m->streaming = false;
 	m->back_at = s->now + back_in;
-	/* A restart of 200 ms behind a lost probe of 800 is seen by nobody. */
+	/* A restart of 200 ms behind a longer silence is seen by nobody. */
 	m->quiet_till = s->now + 2000;
 	if (m->cut || !m->host)
 		return;
@@ -211,6 +211,7 @@ static void kill_host(struct sim *s)
 
 static void restart(struct sim *s)
 {
+	s->m[s->victim].cut = false;
 	end_server(s, s->victim, EV_RC_LOST, 200 + sim_random(s, 2500));
 	stop_following(s, s->victim);
 	s->fault = SIM_CALM;
@@ -335,7 +336,8 @@ static void drive_cuts(struct sim *s)
 	for (int i = 0; i < s->n; i++) {
 		struct sim_member *m = &s->m[i];
 
-		if (!m->cut && is_sim_chance(s, 30000)) {
+		if (!m->cut && s->now >= m->quiet_till &&
+		    is_sim_chance(s, 30000)) {
 			m->cut = true;
 			m->uncut_at = s->now + 500 + sim_random(s, 12000);
 		} else if (m->cut && s->now >= m->uncut_at) {
