@@ -237,18 +237,13 @@ def test_c_terminated_at_any_time(folder):
         p.log.unlink()
 
 
-def test_c_notifies_when_ready(folder):
+def test_c_notifies_when_ready(folder, monkeypatch):
     path = folder / "notify.sock"
-    p = Prober(folder)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
         s.bind(str(path))
         path.chmod(0o777)
         s.settimeout(5 * SLOW)
-        os.environ["NOTIFY_SOCKET"] = str(path)
-        try:
-            p.start()
-        finally:
-            del os.environ["NOTIFY_SOCKET"]
-        assert s.recv(100) == b"READY=1"
-        p.stop()
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        with Prober(folder):
+            assert s.recv(100) == b"READY=1"
         assert s.recv(100) == b"STOPPING=1"
