@@ -95,14 +95,30 @@ static void stop_cb(struct ev_loop *loop, ev_signal *w, int revents)
 	ev_timer_start(loop, &app->stop_deadline);
 }
 
+static bool is_same_listen(
+    const struct conf_agent *a, const struct conf_agent *b)
+{
+	if (a->listen_n != b->listen_n)
+		return false;
+	for (unsigned i = 0; i < a->listen_n; i++) {
+		const struct conf_agent_listen *l = &a->listen[i];
+		const struct conf_agent_listen *m = &b->listen[i];
+
+		if (l->is_unix != m->is_unix || l->port != m->port ||
+		    strcmp(l->path, m->path) != 0 ||
+		    strcmp(l->addr, m->addr) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* Keys that need a restart keep their values, and it is said. */
 static void keep_fixed(struct conf *new, const struct conf *old)
 {
 	struct conf_agent *a = &new->agent;
 	const struct conf_agent *o = &old->agent;
 
-	if (a->listen_n != o->listen_n ||
-	    memcmp(a->listen, o->listen, sizeof(a->listen)) != 0 ||
+	if (!is_same_listen(a, o) ||
 	    strcmp(a->desk_socket, o->desk_socket) != 0 ||
 	    strcmp(new->prober.feed_socket, old->prober.feed_socket) != 0)
 		log_warnx("reload needs=restart keys=\"agent.listen, "

@@ -133,22 +133,24 @@ bool cancel_start(struct cancels *cs, const struct snapshot *snap,
 	return true;
 }
 
+static void init_job(struct cancel_job *j, struct cancels *cs)
+{
+	j->cancels = cs;
+	ev_timer_init(&j->deadline, deadline_cb, 0.0, 0.0);
+	j->deadline.data = j;
+	for (unsigned i = 0; i < LIM_MEMBERS; i++) {
+		ev_io_init(&j->io[i], member_cb, -1, EV_READ);
+		j->io[i].data = j;
+	}
+}
+
 void cancels_init(struct cancels *cs, struct ev_loop *loop, uint32_t max)
 {
 	assert(cs != NULL && loop != NULL);
 	cs->loop = loop;
 	cs->max = max;
-	for (unsigned i = 0; i < CANCEL_JOBS; i++) {
-		struct cancel_job *j = &cs->job[i];
-
-		j->cancels = cs;
-		ev_timer_init(&j->deadline, deadline_cb, 0.0, 0.0);
-		j->deadline.data = j;
-		for (unsigned k = 0; k < LIM_MEMBERS; k++) {
-			ev_io_init(&j->io[k], member_cb, -1, EV_READ);
-			j->io[k].data = j;
-		}
-	}
+	for (unsigned i = 0; i < CANCEL_JOBS; i++)
+		init_job(&cs->job[i], cs);
 }
 
 void cancels_free(struct cancels *cs)

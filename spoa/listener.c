@@ -80,8 +80,11 @@ static int bind_unix(const struct sockaddr_un *sa, struct listen_owner owner)
 
 static int add(struct listeners *ls, int fd, const char *path)
 {
+	struct listener *l = &ls->l[ls->n];
+
 	assert(ls->n < LIM_AGENT_LISTEN + 1);
-	ls->l[ls->n] = (struct listener){.fd = fd, .path = path};
+	*l = (struct listener){.fd = fd};
+	memcpy(l->path, path, strlen(path) + 1);
 	return (int)ls->n++;
 }
 
@@ -120,7 +123,7 @@ int listener_tcp(struct listeners *ls, const char *addr, uint16_t port)
 	    bind(fd, (const struct sockaddr *)&to.sa, to.len) == -1 ||
 	    listen(fd, BACKLOG) == -1)
 		return close_keeping_errno(fd);
-	return add(ls, fd, NULL);
+	return add(ls, fd, "");
 }
 
 void listener_serve(
@@ -226,7 +229,7 @@ void listeners_stop(struct listeners *ls)
 
 		if (ls->loop != NULL)
 			ev_io_stop(ls->loop, &l->io);
-		if (l->path != NULL)
+		if (l->path[0] != '\0')
 			(void)unlink(l->path);
 		(void)close(l->fd);
 	}

@@ -33,7 +33,7 @@ struct listen_host {
 
 struct listener {
 	int fd;
-	const char *path; /* of a unix socket, NULL for TCP */
+	char path[LIM_PATH]; /* of a unix socket, empty for TCP */
 	struct listen_host host;
 	bool is_paused;
 	ev_io io;
@@ -47,7 +47,7 @@ struct listeners {
 };
 
 /*
- * Needs: strlen(path) < LIM_PATH, path lives as long as the listener.
+ * Needs: strlen(path) < LIM_PATH.
  * Gives: its index, or -1 and errno: EADDRINUSE if somebody listens there,
  * ENOTSOCK if the file is something else. A socket file that nobody listens on
  * is replaced.

@@ -44,7 +44,7 @@ static int dial(const struct conf_agent_listen *l)
 		return -1;
 	fd = socket(to.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	/* connect() of a blocking socket honours the time limit for sends. */
-	struct timeval tv = {.tv_usec = (PING_MS - 1) * 1000};
+	struct timeval tv = {.tv_usec = (PING_MS - 1) * 1000L};
 	if (fd != -1 &&
 	    (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) == -1 ||
 		connect(fd, (const struct sockaddr *)&to.sa, to.len) == -1)) {

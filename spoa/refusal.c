@@ -9,11 +9,11 @@
 
 /* Text that grows in a buffer; what does not fit is cut. */
 struct text {
-	char *p;
+	unsigned char *p;
 	size_t len, size;
 };
 
-static void add_bytes(struct text *t, const char *p, size_t n)
+static void add_bytes(struct text *t, const void *p, size_t n)
 {
 	if (n > t->size - t->len)
 		n = t->size - t->len;
@@ -93,7 +93,7 @@ size_t refusal_error(
     const struct refusal *r, unsigned char buf[static REFUSAL_MAX])
 {
 	char sentence[512], hint[128];
-	struct text t = {(char *)buf, 5, REFUSAL_MAX};
+	struct text t = {buf, 5, REFUSAL_MAX};
 	size_t len;
 
 	assert(r != NULL);
@@ -140,9 +140,10 @@ static void add_json(struct text *t, const char *key, const char *value)
 static size_t http(
     unsigned char *buf, const char *status, const struct text *body)
 {
-	struct text t = {(char *)buf, 0, REFUSAL_MAX};
+	struct text t = {.size = REFUSAL_MAX};
 	char length[64];
 
+	t.p = buf;
 	(void)snprintf(length, sizeof(length),
 	    "\r\nContent-Length: %zu\r\n\r\n", body->len);
 	add(&t, "HTTP/1.0 ");
@@ -156,7 +157,7 @@ static size_t http(
 size_t refusal_http(
     const struct refusal *r, unsigned char buf[static REFUSAL_MAX])
 {
-	char room[768];
+	unsigned char room[768];
 	struct text t = {room, 0, sizeof(room)};
 	bool routed;
 
@@ -184,7 +185,7 @@ size_t refusal_http(
 
 size_t refusal_http_unknown(unsigned char buf[static REFUSAL_MAX])
 {
-	char body[] = "{\"error\":\"no such path\"}\n";
+	unsigned char body[] = "{\"error\":\"no such path\"}\n";
 	struct text t = {body, sizeof(body) - 1, sizeof(body) - 1};
 
 	return http(buf, "404 Not Found", &t);

@@ -22,6 +22,7 @@ static bool take_byte(struct slice *in, uint8_t *out)
 {
 	if (in->len == 0)
 		return false;
+	assert(in->p != NULL);
 	*out = in->p[0];
 	*in = slice_skip(*in, 1);
 	return true;
@@ -346,9 +347,11 @@ static struct out begin(unsigned char *buf, size_t size, enum spop_type type)
 {
 	static const unsigned char length_later[SPOP_LENGTH] = {0};
 	static const unsigned char fin[4] = {0, 0, 0, SPOP_F_FIN};
-	struct out o = {.p = buf, .size = size};
+	struct out o = {0};
 
 	assert(buf != NULL);
+	o.p = buf;
+	o.size = size;
 	put_bytes(&o, length_later, sizeof(length_later));
 	put_byte(&o, (unsigned)type);
 	put_bytes(&o, fin, sizeof(fin));

@@ -136,6 +136,8 @@ def test_c1_reload(folder):
         for _ in range(300):
             agent.process.send_signal(signal.SIGHUP)
         assert c.ask(route(6)).vars["server"] == "a"
+    # The sockets that it made, not those of the file that came later.
+    assert not agent.socket.exists() and not agent.desk.exists()
     prober.stop()
 
 
