@@ -9,8 +9,8 @@ import threading
 import time
 
 import pytest
-from sources_lib import Driver, Etcd, Peer, free_port, now_us, read_request, \
-    wait_for
+from sources_lib import Driver, Etcd, Peer, free_port, now_us, \
+    read_request, reply, wait_for
 
 PREFIX = "/service/main/"
 LEADER = PREFIX + "leader"
@@ -362,17 +362,26 @@ def test_the_reason_of_a_lost_quorum_is_logged():
         assert "etcdserver: no leader" in d.log()
 
 
-@pytest.mark.parametrize("what", [w for w in STREAM_ENDS if w != "error"])
-def test_a_broken_stream_leads_to_a_new_read(what):
-    with FakeEtcd(watch=[STREAM_ENDS[what]],
-                  then=lambda _, c: c.recv(1)) as e, driver(e.endpoint) as d:
-        d.view(leader="node1")
-        d.view(leader="node1", timeout=3)
-        before = e.reads
-        d.drain(1.5)
-        # Never more than five dials a second, whatever is broken.
-        assert 0 <= e.reads - before <= 8
-        assert "\x1b" not in d.log()
+def side_by_side(fakes, stack):
+    """A driver for each fake endpoint, all at once."""
+    return {what: stack.enter_context(driver(stack.enter_context(e).endpoint))
+            for what, e in fakes.items()}
+
+
+def test_a_broken_stream_leads_to_a_new_read():
+    fakes = {what: FakeEtcd(watch=[end], then=lambda _, c: c.recv(1))
+             for what, end in STREAM_ENDS.items() if what != "error"}
+    with contextlib.ExitStack() as stack:
+        drivers = side_by_side(fakes, stack)
+        for what, d in drivers.items():
+            d.view(leader="node1")
+            d.view(leader="node1", timeout=3)
+            assert "\x1b" not in d.log(), what
+        before = {what: e.reads for what, e in fakes.items()}
+        drivers["nul"].drain(1.5)
+        for what, e in fakes.items():
+            # Never more than five dials a second, whatever is broken.
+            assert 1 <= e.reads - before[what] <= 8, what
 
 
 BROKEN_READS = {
@@ -384,12 +393,15 @@ BROKEN_READS = {
 }
 
 
-@pytest.mark.parametrize("what", BROKEN_READS)
-def test_a_broken_read_shows_nothing(what):
-    with FakeEtcd(ranges=BROKEN_READS[what] or b" ") as e, \
-            driver(e.endpoint) as d:
-        assert d.drain(1.2) == []
-        assert 1 <= e.reads <= 7
+def test_a_broken_read_shows_nothing():
+    fakes = {what: FakeEtcd(ranges=body or b" ")
+             for what, body in BROKEN_READS.items()}
+    with contextlib.ExitStack() as stack:
+        drivers = side_by_side(fakes, stack)
+        drivers["html"].drain(2)
+        for what, d in drivers.items():
+            assert d.drain(0.01) == [] and d.lines == [], what
+            assert 1 <= fakes[what].reads <= 11, what
 
 
 def test_a_broken_endpoint_is_left_for_a_good_one(etcd):
@@ -460,11 +472,40 @@ def test_names_are_resolved_off_the_loop(etcd):
         d.alive()
 
 
+def test_descriptors_run_out_and_come_back(etcd):
+    etcd.put(LEADER, "node1")
+    with driver(*etcd.endpoints()) as d:
+        d.view(leader="node1")
+        d.alive()
+        # What is open goes on; a dial needs what is not there, and recovers.
+        with d.no_descriptors():
+            etcd.put(LEADER, "node2")
+            d.view(leader="node2")
+            d.alive()
+
+
+def test_the_watch_asks_to_be_told_of_a_lost_quorum():
+    heads = []
+
+    def note(_, conn):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += conn.recv(65536)
+        heads.append(head.lower())
+        conn.sendall(reply(b'{%s}' % (HEAD % 5).encode()))
+
+    with Peer(note) as peer, driver(f"127.0.0.1:{peer.port}") as d:
+        d.view()
+        wait_for(lambda: any(b"/v3/watch" in h for h in heads), "the watch")
+        watch = next(h for h in heads if b"/v3/watch" in h)
+        assert b"\r\ngrpc-metadata-hasleader: true\r\n" in watch
+
+
 def test_descriptors_and_watchers_do_not_grow():
     with FakeEtcd(watch=[STREAM_ENDS["canceled"]],
                   then=lambda _, c: c.recv(1)) as e, driver(e.endpoint) as d:
-        d.drain(2)
+        d.drain(1)
         before = len(os.listdir(f"/proc/{d.p.pid}/fd"))
-        d.drain(3)
+        d.drain(2)
         wait_for(lambda: len(os.listdir(f"/proc/{d.p.pid}/fd")) <= before + 1,
                  "descriptors to return", 3)

@@ -5,6 +5,7 @@ import os
 import pathlib
 import queue
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -84,6 +85,19 @@ class Driver:
     def alive(self, timeout=5.0, after=0):
         return self.next(lambda x: x["kind"] == "alive" and x["at"] > after,
                          timeout, "heartbeat")
+
+    @contextlib.contextmanager
+    def no_descriptors(self):
+        """Every descriptor that could be opened is one too many."""
+        soft, hard = resource.prlimit(self.p.pid, resource.RLIMIT_NOFILE)
+        used = sorted(map(int, os.listdir(f"/proc/{self.p.pid}/fd")))
+        free = next(n for n in range(len(used) + 1) if n not in used)
+        resource.prlimit(self.p.pid, resource.RLIMIT_NOFILE, (free, hard))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.p.pid, resource.RLIMIT_NOFILE,
+                             (soft, hard))
 
     def connections_to(self, port):
         """Established ones that are this process's own."""

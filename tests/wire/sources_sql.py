@@ -1,8 +1,10 @@
 """SQL over a kept connection, against a real PostgreSQL."""
 import contextlib
 import os
+import pathlib
 import signal
 import struct
+import subprocess
 import time
 
 import psycopg2
@@ -151,6 +153,37 @@ def test_starting_and_shutting_down(pg):
     pg.start()
 
 
+def test_tls_and_the_way_back_from_it():
+    """libpq closes its socket and opens another; the watcher follows."""
+    with Postgres() as pg:
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+             "-days", "2", "-subj", "/CN=lab", "-keyout",
+             f"{pg.data}/server.key", "-out", f"{pg.data}/server.crt"],
+            check=True, user="postgres", cwd="/", capture_output=True)
+        os.chmod(f"{pg.data}/server.key", 0o600)
+        pg.configure("ssl=on\n")
+        pg.sql("SELECT pg_reload_conf()")
+        wait_for(lambda: pg.sql("SHOW ssl") == [("on",)], "TLS")
+        ours = ("SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity "
+                "USING (pid) WHERE application_name = 'patroute-prober'")
+        with pg.driver() as d:
+            assert d.item("ask")["rc"] == "ok"
+            assert pg.sql(ours) == [(True,)]
+        hba = pathlib.Path(pg.data, "pg_hba.conf")
+        hba.write_text("hostssl all prober all reject\n" + hba.read_text())
+        pg.sql("SELECT pg_reload_conf()")
+        with pg.driver() as d:
+            wait_for(lambda: d.item("ask")["rc"] == "ok" and
+                     pg.sql(ours) == [(False,)], "a plain connection")
+            d.say("target 127.0.0.1 1")
+            assert d.item("ask")["rc"] == "refused"
+        hba.write_text("host all prober all reject\n" + hba.read_text())
+        pg.sql("SELECT pg_reload_conf()")
+        with pg.driver() as d:
+            wait_for(lambda: d.item("ask")["rc"] == "auth", "a refusal")
+
+
 def test_a_frozen_server_is_silence(pg):
     with pg.driver() as d:
         assert d.item("ask")["rc"] == "ok"
@@ -181,6 +214,39 @@ def test_a_pause_of_our_own_is_no_evidence(pg):
         got = d.item()
         os.kill(pid, signal.SIGCONT)
         assert got["rc"] == "local"
+        assert d.item("ask")["rc"] == "ok"
+
+
+def test_an_answer_that_came_in_time_is_read_before_the_deadline(pg):
+    """Both are due when we wake up: the data goes first."""
+    with pg.driver() as d:
+        assert d.item("ask")["rc"] == "ok"
+        (pid,), = pg.sql("SELECT pid FROM pg_stat_activity "
+                         "WHERE application_name = 'patroute-prober'")
+        for _ in range(3):
+            os.kill(pid, signal.SIGSTOP)
+            d.say("ask")
+            time.sleep(0.4)
+            d.p.send_signal(signal.SIGSTOP)
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.7)
+            d.p.send_signal(signal.SIGCONT)
+            got = d.item()
+            assert got["rc"] == "ok"
+            assert got["at"] - got["asked"] > 1_000_000
+
+
+def test_descriptors_run_out(pg):
+    with pg.driver() as d:
+        assert d.item("ask")["rc"] == "ok"
+        # A connection that stands needs none.
+        with d.no_descriptors():
+            assert d.item("ask")["rc"] == "ok"
+        d.say("target 127.0.0.1 1")
+        assert d.item("ask")["rc"] == "refused"
+        d.say(f"target 127.0.0.1 {pg.port}")
+        with d.no_descriptors():
+            assert d.item("ask")["rc"] == "local"
         assert d.item("ask")["rc"] == "ok"
 
 
