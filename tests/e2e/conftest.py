@@ -13,7 +13,7 @@ import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAB_DIR = os.path.join(os.path.dirname(HERE), "lab")
-sys.path.insert(0, LAB_DIR)
+sys.path[:0] = [LAB_DIR, os.path.join(os.path.dirname(HERE), "meter")]
 
 from patroute_lab import Lab  # noqa: E402 (its folder is only known now)
 

@@ -1,14 +1,7 @@
 """What the tests of the path share: targets, runs, what is demanded."""
 
-import os
-import sys
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "meter"))
-
-# pylint: disable=wrong-import-position
-import measures  # noqa: E402
-from meter import Target  # noqa: E402
+import measures
+from meter import Target
 
 OURS = ("write", "read")
 CLASSIC = ("classic-write", "classic-read")

@@ -13,9 +13,7 @@ from invariants import demand
 from meter import Meter
 
 ROUNDS = int(os.environ.get("HARM_ROUNDS", "1"))
-EVERY_MS = 4                    # two targets: 500 connections a second
-
-
+EVERY_MS = int(os.environ.get("HARM_EVERY_MS", "12"))
 
 
 def run(lab, tmp_path, hurt, mend, seconds=(3.0, 4.0)):
