@@ -253,7 +253,7 @@ static void add_number(struct etcd3_text *t, int64_t n)
 static void add_base64(struct etcd3_text *t, struct slice s)
 {
 	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				  "abcdefghijklmnopqrstuvwxyz0123456789+/";
+				  "abcdefghijklmnopqrstuvwxyz0123456789+/=";
 	char four[4];
 	size_t i;
 
@@ -267,8 +267,8 @@ static void add_base64(struct etcd3_text *t, struct slice s)
 			v |= s.p[i + 2];
 		four[0] = set[v >> 18];
 		four[1] = set[v >> 12 & 63];
-		four[2] = left > 1 ? set[v >> 6 & 63] : '=';
-		four[3] = left > 2 ? set[v & 63] : '=';
+		four[2] = set[left > 1 ? v >> 6 & 63 : 64];
+		four[3] = set[left > 2 ? v & 63 : 64];
 		add_bytes(t, four, sizeof(four));
 	}
 }
