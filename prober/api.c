@@ -86,7 +86,10 @@ static enum MHD_Result answer_check(
 
 		if (!haptext_backend(check.backend, c->conf->name, &b))
 			continue;
-		cluster_refresh(c, mono_now());
+		/* Until there is a verdict, a failure: unlike 404 it takes
+		   some in a row to change the server's state. */
+		if (!is_cluster_usable(c, mono_now()))
+			return answer(a, conn, FIXED_503);
 		switch (hap_check_code(cluster_snapshot(c), b, server)) {
 		case MHD_HTTP_OK:
 			return answer(a, conn, FIXED_200);

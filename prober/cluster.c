@@ -27,6 +27,11 @@
 /* A verdict older than this is judged anew before it is relied on: the loop
    may have stood still (SIGSTOP), and answers must not run ahead of timers. */
 #define REFRESH_MS 250
+/* Who judged last so long ago stood still meanwhile: members are asked, and
+   the DCS proves itself alive, each second. */
+#define WOKE_MS 1500
+/* How long a prober that begins or wakes may take to hear of everybody. */
+#define LEARN_MS 3000
 /* An agent repeats its WANT every 20 ms as long as the connection waits. */
 #define WANT_MS 200
 
@@ -130,6 +135,36 @@ static void set_pace(struct cluster *c, struct mono now)
 		ask_all(c);
 }
 
+static bool is_heard(const struct cluster *c, int member)
+{
+	const struct ev_member *m = &c->ev.m[member];
+
+	return !is_mono_before(m->rest_slot.at, c->learning_since) ||
+	    !is_mono_before(m->sql_slot.at, c->learning_since);
+}
+
+/*
+ * A verdict of one who has not heard of everybody yet may say "no target" of a
+ * healthy cluster; acted on, it would take servers away from HAProxy's second
+ * way, which serves just then. With a target and a word of each member, or
+ * after a while in any case, the verdict is what it is.
+ */
+static void learn(struct cluster *c, struct mono now)
+{
+	if (!is_mono_set(c->judged_at) ||
+	    mono_sub(now, c->judged_at).us > dur_ms(WOKE_MS).us) {
+		c->learning = true;
+		c->learning_since = now;
+	}
+	if (!c->learning)
+		return;
+	bool all = c->verdict.write >= 0;
+	for (int i = 0; i < c->ev.n && all; i++)
+		all = !is_ev_member(&c->ev, i, now) || is_heard(c, i);
+	if (all || mono_sub(now, c->learning_since).us > dur_ms(LEARN_MS).us)
+		c->learning = false;
+}
+
 static void judge(struct cluster *c, struct mono now)
 {
 	const struct verdict old = c->verdict;
@@ -138,6 +173,7 @@ static void judge(struct cluster *c, struct mono now)
 	c->verdict = verdict_write(&c->ev, &c->policy, now);
 	ev_note_verdict(&c->ev, &c->verdict, now);
 	reads_judge(&c->ev, &c->policy, now, &c->reads);
+	learn(c, now);
 	c->judged_at = now;
 	struct publish_in in = {.ev = &c->ev,
 	    .conf = c->conf,
@@ -369,7 +405,7 @@ const struct snapshot *cluster_snapshot(const struct cluster *c)
 bool is_cluster_usable(struct cluster *c, struct mono now)
 {
 	cluster_refresh(c, now);
-	return c->verdict.why != SNAP_WHY_NONE &&
+	return !c->learning && c->verdict.why != SNAP_WHY_NONE &&
 	    c->verdict.why != SNAP_WHY_STALE;
 }
 

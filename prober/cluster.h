@@ -47,6 +47,8 @@ struct cluster {
 	struct reads_state reads;
 	struct verdict verdict;
 	struct mono judged_at;
+	bool learning; /* just begun, or woken: too little is known to act on */
+	struct mono learning_since;
 	struct snapshot snap;
 	struct publish_site site;
 	char addr[LIM_MEMBERS][LIM_ADDR]; /* numeric; "": not resolved */
@@ -92,7 +94,10 @@ const struct snapshot *cluster_snapshot(const struct cluster *c);
  */
 uint32_t cluster_age_ms(struct cluster *c, struct mono now);
 
-/* Is there a verdict that rests on evidence? (Not: is there a target.) */
+/*
+ * Is there a verdict to act on: one that rests on evidence, from a prober that
+ * has heard of every member since it began or woke? (Not: is there a target.)
+ */
 bool is_cluster_usable(struct cluster *c, struct mono now);
 
 #endif
