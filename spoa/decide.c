@@ -176,7 +176,7 @@ struct ruling decide_route(struct decider *d, const struct intent *it)
 	r.d = route_decide(r.snap, it, &c->rr);
 	if (waits_for_reader(d, c, it, &r.d))
 		r.d = (struct decision){
-		    ROUTE_WAIT, ROUTE_ACT_HOLD, -1, SNAP_WHY_NOT_RUNNING};
+		    ROUTE_WAIT, ROUTE_ACT_HOLD, -1, SNAP_WHY_NO_REPLICA};
 	return r;
 }
 

@@ -110,6 +110,18 @@ static bool read_intent(struct desk_conn *dc, struct intent *it)
 	return decide_intent(&dc->app->decide, &n, it) != DECIDE_UNKNOWN;
 }
 
+/* How long the cluster has been without what was asked for. */
+static int64_t since_s(
+    const struct decider *d, const struct decide_cluster *c, uint8_t want)
+{
+	struct mono since =
+	    want == INTENT_PRIMARY ? c->write_since : c->empty_since;
+
+	if (!is_mono_set(since))
+		return -1;
+	return mono_sub(d->now, since).us / 1000000;
+}
+
 static void explain(
     struct desk_conn *dc, struct intent *it, struct refusal *out)
 {
@@ -124,7 +136,7 @@ static void explain(
 	out->snap = r.snap;
 	out->d = r.d;
 	out->want = it->want;
-	out->since_s = mono_sub(d->now, c->write_since).us / 1000000;
+	out->since_s = since_s(d, c, it->want);
 	out->held_s = dur_to_ms(dc->app->conf->agent.hold_timeout) / 1000;
 }
 

@@ -49,31 +49,41 @@ static const char *purpose(uint8_t want)
 	return "writes";
 }
 
+/* Said of a member, these would leave open of which. */
+static const char *reason_text(enum snap_why why)
+{
+	if (why == SNAP_WHY_SILENT)
+		return "the leader answers neither by SQL nor by REST";
+	if (why == SNAP_WHY_REFUSED)
+		return "the leader's PostgreSQL refuses connections";
+	if (why == SNAP_WHY_STOPPING)
+		return "the leader is shutting down";
+	return snap_why_text(why);
+}
+
 /* One sentence without a full stop, as PostgreSQL's own messages are. */
 static void write_sentence(const struct refusal *r, char *buf, size_t size)
 {
 	const char *what = purpose(r->want);
+	char since[32] = "";
 
-	if (r->cluster == NULL) {
+	if (r->since_s >= 0)
+		(void)snprintf(since, sizeof(since), " (for %lld s)",
+		    (long long)r->since_s);
+	if (r->cluster == NULL)
 		(void)snprintf(buf, size, "patroute serves no such port");
-		return;
-	}
-	if (r->snap == NULL) {
+	else if (r->snap == NULL)
 		(void)snprintf(buf, size,
 		    "patroute knows nothing fresh of cluster \"%s\"",
 		    r->cluster);
-		return;
-	}
-	if (r->d.kind == ROUTE_TO) {
+	else if (r->d.kind == ROUTE_TO)
 		(void)snprintf(buf, size,
 		    "cluster \"%s\" had no server for %s until just now",
 		    r->cluster, what);
-		return;
-	}
-	(void)snprintf(buf, size,
-	    "cluster \"%s\" has no server for %s: %s (for %lld s)", r->cluster,
-	    what, snap_why_text((enum snap_why)r->d.why),
-	    (long long)r->since_s);
+	else
+		(void)snprintf(buf, size,
+		    "cluster \"%s\" has no server for %s: %s%s", r->cluster,
+		    what, reason_text((enum snap_why)r->d.why), since);
 }
 
 static void write_hint(const struct refusal *r, char *buf, size_t size)

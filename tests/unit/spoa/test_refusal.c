@@ -43,6 +43,13 @@ static void a_sentence(void **state)
 	    "leader key (for 12 s)");
 	assert_string_equal(field(n, 'H'),
 	    "Try again: a connection waits up to 10 s for a server.");
+	/* Nobody has to guess of whom it is said; an age that is not known is
+	   not made up. */
+	r.d.why = SNAP_WHY_SILENT;
+	r.since_s = -1;
+	assert_string_equal(field(refusal_error(&r, buf), 'M'),
+	    "cluster \"main\" has no server for writes: the leader answers "
+	    "neither by SQL nor by REST");
 	r.snap = NULL;
 	assert_string_equal(field(refusal_error(&r, buf), 'M'),
 	    "patroute knows nothing fresh of cluster \"main\"");
