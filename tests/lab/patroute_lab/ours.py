@@ -18,6 +18,8 @@ from .state import write
 TOP = os.path.dirname(os.path.dirname(LAB_DIR))
 ETC = "/run/patroute-host/etc/patroute"
 CONF = f"{ETC}/patroute.conf"
+# As their units have it: both use little, and connections wait for them.
+NICE = ["nice", "-n", "-10"]
 
 
 def is_on(settings):
