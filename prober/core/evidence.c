@@ -75,6 +75,8 @@ static void note_rc(struct ev_slot *s, const struct ev_item *item)
 	s->at = item->at;
 	s->asked = item->asked;
 	s->rc = item->rc;
+	if (item->rc != EV_RC_LOST)
+		s->lost_since = unset;
 	switch (item->rc) {
 	case EV_RC_OK:
 	case EV_RC_AUTH:
@@ -102,6 +104,8 @@ static void note_rc(struct ev_slot *s, const struct ev_item *item)
 		s->silent_since = unset;
 		return;
 	case EV_RC_LOST:
+		if (!is_mono_set(s->lost_since))
+			s->lost_since = item->at;
 		return;
 	case EV_RC_NONE:
 	case EV_RC_LOCAL:

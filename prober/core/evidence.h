@@ -31,6 +31,7 @@ struct ev_slot {
 	enum ev_rc denied;        /* REFUSED, STARTING, STOPPING; or NONE */
 	struct mono denied_at;    /* the last denial's, kept when it is over */
 	struct mono silent_since; /* first TIMEOUT with no answer after it */
+	struct mono lost_since;   /* first LOST with nothing else after it */
 	struct mono said_at;      /* since when the content says the same */
 };
 

@@ -8,10 +8,9 @@
 #define STEADY_MS 1000
 #define FAST_MS 20
 #define REST_MIN_MS 500 /* two a second */
-/* A connection that is lost again and again is asked at once up to this after
-   the last sign of life (which is a second old in steady state); then once a
+/* A connection that is lost again and again for this long is asked for once a
    second, as any other that is away. */
-#define LOST_MS 1500
+#define LOST_MS 500
 
 static bool is_retry(const struct ev_slot *s)
 {
@@ -19,7 +18,7 @@ static bool is_retry(const struct ev_slot *s)
 	case EV_RC_STOPPING:
 		return s->denied == EV_RC_NONE;
 	case EV_RC_LOST:
-		return is_mono_fresh(s->alive_at, dur_ms(LOST_MS), s->at);
+		return is_mono_fresh(s->lost_since, dur_ms(LOST_MS), s->at);
 	case EV_RC_TIMEOUT:
 		return s->silent_since.us == s->asked.us;
 	case EV_RC_NONE:

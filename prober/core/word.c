@@ -114,7 +114,23 @@ static enum word denial(enum ev_rc rc)
 struct mono word_heard_at(const struct ev_member *m)
 {
 	assert(m != NULL);
-	return later(m->sql_slot.alive_at, m->rest_slot.alive_at);
+	return later(m->sql_slot.alive_at, m->rest_slot.ok_at);
+}
+
+/*
+ * SQL is silent, and Patroni, asked since, says that PostgreSQL is down: more
+ * than an old answer can stand against.
+ */
+static enum word rest_over_silence(
+    const struct ev_member *m, const struct policy *pol, struct mono now)
+{
+	enum word rest = word_rest(m, pol, now);
+
+	if (rest == WORD_PRIMARY || rest == WORD_REPLICA ||
+	    is_mono_fresh(m->sql_slot.alive_at, pol->max_age_sql, now) ||
+	    !is_mono_before(m->sql_slot.alive_at, m->rest_slot.ok_asked))
+		return WORD_NONE;
+	return rest;
 }
 
 enum word word_of(const struct cluster_ev *ev, int member, struct mono since,
@@ -136,7 +152,7 @@ enum word word_of(const struct cluster_ev *ev, int member, struct mono since,
 	if (!ev->sql_configured)
 		return rest_since(m, from, pol, now);
 	rest = is_sql_only_alive(m, pol, now) ? rest_since(m, from, pol, now)
-					      : WORD_NONE;
+					      : rest_over_silence(m, pol, now);
 	return rest != WORD_NONE ? rest : sql_since(m, from, pol, now);
 }
 

@@ -42,7 +42,10 @@ enum word word_of_answer(const struct ev_rest *r);
 enum word word_rest(
     const struct ev_member *m, const struct policy *pol, struct mono now);
 
-/* When the member was last heard by SQL or REST; unset: never. */
+/*
+ * When its PostgreSQL was last heard of: by SQL, or by a REST answer that says
+ * something of it, for Patroni's own life is no sign of it. Unset: never.
+ */
 struct mono word_heard_at(const struct ev_member *m);
 
 /* Its timeline by the newest answer that knows it; 0 unknown. */

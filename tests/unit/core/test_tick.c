@@ -151,10 +151,10 @@ static void lost_connection_is_asked_again_for_a_while(void **state)
 	w.peer[B].sql = EV_RC_LOST;
 	world_sql(&w, B, at(1010), at(1010));
 	assert_true(needs(&w, B, 1010).retry);
-	world_sql(&w, B, at(1499), at(1499));
-	assert_true(needs(&w, B, 1499).retry);
-	world_sql(&w, B, at(1500), at(1500));
-	assert_false(needs(&w, B, 1500).retry);
+	world_sql(&w, B, at(1509), at(1509));
+	assert_true(needs(&w, B, 1509).retry);
+	world_sql(&w, B, at(1510), at(1510));
+	assert_false(needs(&w, B, 1510).retry);
 	w.peer[C].sql = EV_RC_STOPPING;
 	world_sql(&w, C, at(500), at(500));
 	assert_true(needs(&w, C, 500).retry);

@@ -271,6 +271,29 @@ static void silence_counts_only_on_both(void **state)
 	assert_target(&w, at(62000), -1, SNAP_WHY_SILENT);
 }
 
+/* Patroni lives, but cannot ask its PostgreSQL: neither can we. */
+static void sign_of_patronis_life_is_none_of_postgresqls(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.peer[A].sql = EV_RC_TIMEOUT;
+	w.peer[A].state = EV_STATE_NONE;
+	w.peer[A].lsn = 0;
+	world_run(&w, 500, 1500);
+	assert_target(&w, at(1500), A, SNAP_WHY_LEADER);
+	world_run(&w, 2000, 2500);
+	assert_target(&w, at(2500), -1, SNAP_WHY_SILENT);
+	/* Nor is an old answer revived by Patroni's word that it is down. */
+	w.peer[A].state = EV_STATE_CRASHED;
+	world_run(&w, 3000, 3500);
+	assert_target(&w, at(3500), -1, SNAP_WHY_REFUSED);
+	w.peer[A].state = EV_STATE_RUNNING;
+	world_run(&w, 4000, 4000);
+	assert_target(&w, at(4000), A, SNAP_WHY_LEADER);
+}
+
 static void full_or_closed_server_keeps_its_route(void **state)
 {
 	static const enum ev_rc alive[] = {EV_RC_BUSY, EV_RC_AUTH, EV_RC_TLS};
@@ -393,6 +416,7 @@ int main(void)
 	    cmocka_unit_test(denial_outlives_answers_asked_before_it),
 	    cmocka_unit_test(silence_ends_the_route_at_its_bound),
 	    cmocka_unit_test(silence_counts_only_on_both),
+	    cmocka_unit_test(sign_of_patronis_life_is_none_of_postgresqls),
 	    cmocka_unit_test(full_or_closed_server_keeps_its_route),
 	    cmocka_unit_test(rest_confirms_only_where_sql_cannot),
 	    cmocka_unit_test(without_sql_rest_stands_in),
