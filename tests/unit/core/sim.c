@@ -363,10 +363,12 @@ static bool is_fit(const struct sim *s, int i)
 	/* A branch that the key's holder is not on is no copy of its data. */
 	if (s->key >= 0 && m->tli > s->m[s->key].tli)
 		return false;
-	/* Who has streamed once stays fit when the leader goes. */
+	/* Who was seen to stream stays fit when the leader goes. */
 	return m->up && m->host && !m->primary && !m->cut && !m->lagging &&
 	    !m->stopping && s->key != i &&
-	    (m->streaming || m->fit_since != SIM_NEVER);
+	    (m->fit_since != SIM_NEVER ||
+		(m->streaming && m->stream_since != SIM_NEVER &&
+		    s->now - m->stream_since > SIM_SEEN_MS));
 }
 
 static void note_member(struct sim *s, int i)
@@ -383,6 +385,7 @@ static void note_member(struct sim *s, int i)
 	if (reached)
 		m->reached_last = s->now;
 	since(&m->up_since, m->up, s->now);
+	since(&m->stream_since, m->streaming, s->now);
 	since(&m->fit_since, is_fit(s, i), s->now);
 	since(&m->unfit_since, m->up && !m->streaming && !m->primary, s->now);
 }
@@ -431,6 +434,7 @@ void sim_init(struct sim *s, uint64_t seed)
 		    .reached_since = SIM_NEVER,
 		    .reached_last = SIM_NEVER,
 		    .up_since = SIM_NEVER,
+		    .stream_since = SIM_NEVER,
 		    .fit_since = SIM_NEVER,
 		    .unfit_since = SIM_NEVER};
 	s->dcs_cut_last = SIM_NEVER;

@@ -16,6 +16,7 @@
 #define SIM_MEMBERS 4
 #define SIM_TTL_MS 8000
 #define SIM_NEVER (-1000000)
+#define SIM_SEEN_MS 3000 /* nobody can miss what lasts longer */
 
 enum sim_fault {
 	SIM_CALM = 0,
@@ -53,6 +54,7 @@ struct sim_member {
 	int64_t up_since, tli_since;
 	int64_t fit_since;   /* ought to serve reads */
 	int64_t unfit_since; /* does not stream */
+	int64_t stream_since;
 };
 
 struct sim {
