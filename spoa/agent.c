@@ -140,10 +140,11 @@ static void keep(struct app *app, struct conn *c, const struct spop_frame *f,
 		arm(a, app->decide.now);
 }
 
+/* Undecided sets nothing; an action `hold` of the first engine goes back. */
 static void finish(struct app *app, struct conn *c, const struct spop_frame *f,
-    const struct ruling *r)
+    const struct ruling *r, enum notify_engine engine)
 {
-	struct answer none = {0};
+	struct answer none = {.unset = engine == NOTIFY_HOLD};
 
 	count(&app->agent.stats, r);
 	app->agent.answered++;
@@ -182,25 +183,28 @@ static void take(struct app *app, struct conn *c, const struct spop_frame *f,
 	enum decide_startup startup = decide_intent(&app->decide, n, &it);
 
 	if (startup == DECIDE_UNKNOWN) {
-		finish(app, c, f, &r);
+		finish(app, c, f, &r, n->engine);
 		return;
 	}
 	if (startup == DECIDE_STARTUP_BAD)
 		a->stats.bad_startup++;
-	if (!is_hold_full(&a->hold) && must_queue(app, n, &it)) {
+	if (!app->is_stopping && !is_hold_full(&a->hold) &&
+	    must_queue(app, n, &it)) {
 		keep(app, c, f, &it);
 		return;
 	}
 	r = decide_route(&app->decide, &it);
 	if (is_wait(&r, n->engine)) {
-		if (is_hold_full(&a->hold)) {
+		if (app->is_stopping) {
+			r = (struct ruling){0};
+		} else if (is_hold_full(&a->hold)) {
 			send_to_desk(&r);
 		} else if (n->engine == NOTIFY_HOLD) {
 			keep(app, c, f, &it);
 			return;
 		}
 	}
-	finish(app, c, f, &r);
+	finish(app, c, f, &r, n->engine);
 }
 
 enum spop_status agent_notify(
@@ -215,7 +219,7 @@ enum spop_status agent_notify(
 	if (n.engine != NOTIFY_NONE)
 		take(app, c, f, &n);
 	else
-		finish(app, c, f, &nothing);
+		finish(app, c, f, &nothing, NOTIFY_NONE);
 	return SPOP_ST_NONE;
 }
 

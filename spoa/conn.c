@@ -526,9 +526,15 @@ void conns_stop(struct conns *cs)
 {
 	assert(cs != NULL);
 	for (uint32_t i = 0; i < cs->used; i++) {
+		if (cs->slot[i].conn != NULL)
+			(void)read_pass(cs->slot[i].conn);
+	}
+	/* Only now is it known who waits. */
+	agent_stop(cs->app);
+	for (uint32_t i = 0; i < cs->used; i++) {
 		struct conn *c = cs->slot[i].conn;
 
-		if (c == NULL || !read_pass(c) || c->state == CONN_CLOSING)
+		if (c == NULL || c->state == CONN_CLOSING)
 			continue;
 		say_goodbye(c, SPOP_ST_NONE);
 		if (flush(c))

@@ -108,7 +108,8 @@ void conn_mark(struct conn *c);
 /* Sends to those that are marked. May close them. */
 void conns_flush(struct conns *cs);
 
-/* For the end: answers what has come, then says DISCONNECT with status 0. */
+/* For the end: answers what has come, and who waits by agent_stop(), then says
+   DISCONNECT with status 0. */
 void conns_stop(struct conns *cs);
 
 #endif

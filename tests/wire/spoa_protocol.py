@@ -483,6 +483,28 @@ def test_e7_the_agent_stops(site):
     assert idle.status() == 0
 
 
+def test_e8_what_came_before_the_stop_is_answered(site):
+    site.tell_nobody()
+    c = site.conn()
+    site.agent.process.send_signal(signal.SIGSTOP)
+    c.send(route(1) + hold(2) + route(3, 1, "read"))
+    site.agent.process.send_signal(signal.SIGTERM)
+    site.agent.process.send_signal(signal.SIGCONT)
+    got = {}
+    for _ in range(3):
+        f = c.next()
+        got[f.stream] = f
+    # Whichever came first, the bytes or the signal: nobody is told to wait
+    # for an agent that goes.
+    assert got[1].vars.get("action") in (None, "hold")
+    assert (got[2].vars, got[2].unset) == ({}, ["action"])
+    assert got[3].vars["action"] == "read"
+    assert c.status() == 0
+    assert site.agent.process.wait(2 * SLOW) == 0
+    site.agent.process = None
+    site.agent.no_complaints()
+
+
 # --- the desk -----------------------------------------------------------------
 
 def test_f1_the_sentence(site):
