@@ -89,6 +89,8 @@ static void stop_cb(struct ev_loop *loop, ev_signal *w, int revents)
 	    app->agent.hold.n);
 	priv_notify("STOPPING=1");
 	listeners_stop(&app->listeners);
+	conns_drain(&app->conns);
+	agent_stop(app);
 	conns_stop(&app->conns);
 	ev_timer_start(loop, &app->stop_poll);
 	ev_timer_start(loop, &app->stop_deadline);

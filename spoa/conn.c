@@ -522,15 +522,18 @@ struct listen_host conns_host(struct conns *cs)
 	return (struct listen_host){conns_has_room, conn_open, cs};
 }
 
-void conns_stop(struct conns *cs)
+void conns_drain(struct conns *cs)
 {
 	assert(cs != NULL);
 	for (uint32_t i = 0; i < cs->used; i++) {
 		if (cs->slot[i].conn != NULL)
 			(void)read_pass(cs->slot[i].conn);
 	}
-	/* Only now is it known who waits. */
-	agent_stop(cs->app);
+}
+
+void conns_stop(struct conns *cs)
+{
+	assert(cs != NULL);
 	for (uint32_t i = 0; i < cs->used; i++) {
 		struct conn *c = cs->slot[i].conn;
 

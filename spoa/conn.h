@@ -108,8 +108,9 @@ void conn_mark(struct conn *c);
 /* Sends to those that are marked. May close them. */
 void conns_flush(struct conns *cs);
 
-/* For the end: answers what has come, and who waits by agent_stop(), then says
-   DISCONNECT with status 0. */
+/* For the end: answers what has come, as far as it can be answered. */
+void conns_drain(struct conns *cs);
+/* Says DISCONNECT with status 0 to all. */
 void conns_stop(struct conns *cs);
 
 #endif
