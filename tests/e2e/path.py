@@ -8,7 +8,7 @@ CLASSIC = ("classic-write", "classic-read")
 CONTROL = dict(zip(OURS, CLASSIC))
 
 
-def targets(every_ms=18, mixed=False):
+def targets(every_ms=40, mixed=False):
     """patroute's ports and, for the control, the stock classic ones."""
     found = [Target("write", 5000, "write", every_ms=every_ms),
              Target("read", 5001, "read", every_ms=every_ms),

@@ -28,7 +28,8 @@ longer counted.
 
 from history import MS, S
 
-RATE_MIN = 50                   # attempts a second, on each target
+RATE_MIN = 50                   # served attempts a second, on all targets
+SERVED_MIN = 0.75               # of what each target was asked
 LATE = 5 * MS
 
 
@@ -206,11 +207,17 @@ def invalid(h):
         why.append("the history has no end: the meter did not finish")
     if not any(mark["name"] == "event" for mark in h.marks):
         return why + ["the history has no event"]
-    for label in h.labels():
-        rate = rate_before(h, label, event_at(h))
-        if rate < RATE_MIN:
-            why.append(f"{label}: {rate:.0f} served attempts a second before"
-                       f" the event, expected {RATE_MIN}")
+    rates = {label: rate_before(h, label, event_at(h))
+             for label in h.labels()}
+    if sum(rates.values()) < RATE_MIN:
+        why.append(f"{sum(rates.values()):.0f} served attempts a second "
+                   f"before the event, expected {RATE_MIN}")
+    asked = {t["label"]: S / t["every"] for t in h.meta["targets"]}
+    for label, rate in rates.items():
+        if rate < SERVED_MIN * asked[label]:
+            why.append(f"{label}: {rate:.0f} of {asked[label]:.0f} attempts "
+                       "a second served before the event")
+    for label in rates:
         late, n = late_starts(h, label), len(tries(h, label))
         if late * 20 > n:
             why.append(f"{label}: the meter started {late} of {n} late")

@@ -219,7 +219,17 @@ def test_too_little_traffic_is_invalid():
     made.traffic(0, 3000, "w", "a", step=25)
     made.event(3000)
     why = measures.invalid(made.history())
-    assert len(why) == 1 and "40 served" in why[0]
+    assert any("40 served" in each for each in why)
+    assert any("w: 40 of 100" in each for each in why)
+
+
+def test_a_target_that_is_not_served_is_invalid():
+    made = Made()
+    made.traffic(0, 3000, "w", "a")
+    made.traffic(0, 3000, "r", "b", step=20)
+    made.event(3000)
+    why = measures.invalid(made.history())
+    assert len(why) == 1 and "r: 50 of 100" in why[0]
 
 
 def test_traffic_that_was_not_served_is_invalid():
@@ -227,7 +237,8 @@ def test_traffic_that_was_not_served_is_invalid():
     for due in range(0, 3000, 10):
         made.tried(due, "w", rc="refused")
     made.event(3000)
-    assert any("0 served" in why for why in measures.invalid(made.history()))
+    why = measures.invalid(made.history())
+    assert any(each.startswith("0 served") for each in why)
 
 
 def test_no_event_no_end_late_and_errors_are_invalid():
