@@ -43,14 +43,12 @@ def main(seconds):
             wait_until(lambda: c.ask(route(1)).vars, "fresh")
             for where in ([f"unix:{agent.socket}"], ["127.0.0.1", port]):
                 for conns, depth in SHAPES:
-                    bare = subprocess.run(
-                        [LOAD, "-s", "1", "--pingpong"], check=True,
-                        capture_output=True, text=True).stdout
+                    bare = load("-s", 1, "--pingpong")
                     cpu = agent.cpu_s()
                     row = load("-c", conns, "-d", depth, "-s", seconds, *where)
                     row["agent_cpu"] = round(
                         (agent.cpu_s() - cpu) / (seconds + 0.3), 2)
-                    row["pingpong_p50_us"] = json.loads(bare)["p50_us"]
+                    row["pingpong_p50_us"] = bare["p50_us"]
                     row["load_average"] = os.getloadavg()[0]
                     print(json.dumps(row), flush=True)
             print(json.dumps({"agent_rss_kib": agent.status("VmRSS"),

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -308,7 +309,21 @@ static void run(struct load *l)
 	(void)close(ep);
 }
 
-/* The child sends back each byte. */
+/* The child sends back each byte, on the core that the agent has. */
+static void echo(int fd)
+{
+	cpu_set_t first;
+	char b;
+
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	if (sched_setaffinity(0, sizeof(first), &first) == -1)
+		die("affinity");
+	while (recv(fd, &b, 1, 0) == 1 && send(fd, &b, 1, MSG_NOSIGNAL) == 1)
+		;
+	_exit(0);
+}
+
 static void pingpong(struct load *l)
 {
 	struct mono until, began;
@@ -321,10 +336,7 @@ static void pingpong(struct load *l)
 		die("pingpong");
 	if (child == 0) {
 		(void)close(fd[0]);
-		while (recv(fd[1], &b, 1, 0) == 1 &&
-		    send(fd[1], &b, 1, MSG_NOSIGNAL) == 1)
-			;
-		_exit(0);
+		echo(fd[1]);
 	}
 	(void)close(fd[1]);
 	began = mono_now();
