@@ -152,12 +152,16 @@ static void check_unfit(const struct run *r, int i)
 }
 
 /*
- * What the design itself keeps from serving: with the DCS out of reach its last
- * word on the holder stands, and without a leader the last word on who follows.
+ * What the design itself keeps from serving: who was only now learned of; with
+ * the DCS out of reach its last word on the holder stands, and without a leader
+ * the last word on who follows.
  */
 static bool is_excused(const struct sim *s, int i)
 {
-	return (i == s->w.ev.dcs.leader && !is_watch_alive(s, HEARD_MS)) ||
+	struct dur known = mono_sub(at(s->now), s->w.ev.m[i].since);
+
+	return known.us < dur_ms(HEARD_MS).us ||
+	    (i == s->w.ev.dcs.leader && !is_watch_alive(s, HEARD_MS)) ||
 	    (s->w.ev.confirmed == -1 && s->w.reads.behind[i] != SNAP_WHY_NONE);
 }
 
