@@ -404,7 +404,7 @@ def test_e1_held_in_order_and_paced(site):
     assert [f.stream for f in got] == list(range(0, 50, 2))
     assert [a.next().stream for _ in range(25)] == list(range(1, 50, 2))
     took = time.monotonic() - began
-    assert quick < 0.02 * SLOW
+    assert quick < 0.1 * SLOW       # 1 ms on a quiet machine
     assert all(f.vars == NORMAL for f in got)
     # 50: ten at once, 40 more at 500 a second.
     assert 0.06 < took < 0.5 * SLOW
