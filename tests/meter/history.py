@@ -167,6 +167,13 @@ class History:
                   if since <= when <= until}
         return found - {None}
 
+    def held_at(self, name):
+        """Instants at which that member was seen to hold the key or to lose
+        it, oldest first."""
+        events = self.leader_events()
+        return [when for i, (when, holder) in enumerate(events)
+                if name in (holder, events[i - 1][1] if i else None)]
+
     def held_throughout(self, name, since, until):
         """Whether that member held the key at every instant of it."""
         return self.leader_at(since) == name and all(

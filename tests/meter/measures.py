@@ -31,6 +31,7 @@ from history import MS, S
 RATE_MIN = 50                   # served attempts a second, on all targets
 SERVED_MIN = 0.75               # of what each target was asked
 LATE = 5 * MS
+DEPOSED = 60 * S
 
 
 def tries(h, label):
@@ -60,12 +61,24 @@ def is_misrouted_write(line):
 
 
 def is_misrouted_read(h, line):
-    """A read that reached a primary while a replica ran."""
+    """A read that reached a primary while a replica ran that was fit.
+
+    A member that held the key a short while ago and has not streamed since
+    is none: what it has may be what the cluster has thrown away.
+    """
     if line.get("rec") is not False:
         return False
     return any(name != h.member(line) and
                h.is_throughout(name, "replica", line["start"], line["at"])
+               and not _is_deposed(h, name, line["at"])
                for name in h.members)
+
+
+def _is_deposed(h, name, at):
+    held = [when for when in h.held_at(name) if at - DEPOSED <= when <= at]
+    return bool(held) and not any(
+        said.get("streaming") for said in h.samples.get(name, [])
+        if held[-1] < said["at"] <= at)
 
 
 def is_failed(line):

@@ -98,6 +98,20 @@ def test_a_read_on_the_primary_is_right_if_nobody_else_runs():
     assert measures.misrouted(made.history(), "r")["n"] == 0
 
 
+def test_a_deposed_member_is_no_replica_until_it_streams():
+    made = Made()
+    made.key(100, "c")
+    made.key(1000, "a")
+    made.says(100, "b", "refused")
+    made.says(1100, "c", "replica", streaming=False)
+    made.says(1100, "a", "primary")
+    made.tried(2000, "r", "a", rec=False)
+    assert measures.misrouted(made.history(), "r")["n"] == 0
+    made.says(3000, "c", "replica")
+    made.tried(4000, "r", "a", rec=False)
+    assert measures.misrouted(made.history(), "r")["n"] == 1
+
+
 def test_a_member_seen_promoted_by_the_read_itself():
     made = Made()
     made.says(100, "c", "refused")
