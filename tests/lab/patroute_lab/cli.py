@@ -143,7 +143,8 @@ def usage():
     lines += ["", "Options of up, with their defaults:",
               settings.usage(), "",
               "Hosts: dc1-psql-node1..3 (or node1..3), hap1..3, etcd1..3, "
-              "app1.", "PROGRAM: patroni, postgres, etcd, haproxy.",
+              "app1.", "PROGRAM: patroni, postgres, etcd, haproxy, prober, "
+              "agent.",
               "LAB_NAME in the environment names the lab (default: lab); "
               "several can", "be up side by side. All verbs work within "
               "the hosts too."]
