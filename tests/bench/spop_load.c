@@ -328,7 +328,7 @@ static void pingpong(struct load *l)
 {
 	struct mono until, began;
 	int fd[2];
-	pid_t child;
+	pid_t child = -1;
 	char b = 0;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == -1 ||
