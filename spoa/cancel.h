@@ -18,7 +18,8 @@
 
 #define CANCEL_JOBS 64
 #define CANCEL_MS 1000
-/* Length, code, process id and a key of up to 256 bytes (protocol 3.2). */
+/* Length, code, process id and a key of 4 to 256 bytes (protocol 3.2). */
+#define CANCEL_PACKET_MIN 16
 #define CANCEL_PACKET_MAX 268
 
 struct cancels;

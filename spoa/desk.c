@@ -202,7 +202,8 @@ static enum step pass_cancel(struct desk_conn *dc, size_t len)
 	struct intent it;
 	uint32_t tag = (uint32_t)dc->gen << 16 | dc->index;
 
-	if (len > CANCEL_PACKET_MAX) {
+	/* Of any other length it is none, and the members need not see it. */
+	if (len < CANCEL_PACKET_MIN || len > CANCEL_PACKET_MAX) {
 		leave(dc);
 		return STEP_GONE;
 	}

@@ -99,7 +99,8 @@ def test_a4_cancel(site):
     for m in members:
         m.close()
     before = site.agent.fds()
-    d = DeskClient(site.agent.desk, 5000)
-    d.send(struct.pack(">II", 5000, 80877102) + b"x" * 500)
-    assert d.rest() == b""
+    for length in (0, 1, 8, 15, 5000):
+        d = DeskClient(site.agent.desk, 5000)
+        d.send(struct.pack(">II", length, 80877102) + b"x" * 500)
+        assert d.rest() == b""
     wait_until(lambda: site.agent.fds() <= before, "descriptors back")
