@@ -66,6 +66,8 @@ struct feed {
 	ev_timer pause; /* no descriptor, or no place, for one more */
 	struct log_rate rate;
 	struct feed_msg got, made; /* scratch: 8 KiB each */
+	bool asking;               /* ask_ages() is on the stack */
+	uint32_t age_ms[LIM_CLUSTERS];
 	struct conn conn[LIM_FEED_CLIENTS];
 };
 
@@ -116,17 +118,33 @@ static enum sent send_snapshot(struct conn *c, uint16_t cluster)
 	return SENT_OK;
 }
 
+/*
+ * Who asks how old a verdict is has it judged anew, and that may make a new
+ * snapshot: so all are asked before anything is sent, and what has become
+ * dirty by it goes out before the echo. Others are told in the next turn of
+ * the loop, for there is one `made`.
+ */
+static void ask_ages(struct feed *f)
+{
+	const struct app *app = f->app;
+	struct mono now = mono_now();
+
+	assert(!f->asking);
+	f->asking = true;
+	for (uint16_t i = 0; i < app->cluster_n; i++)
+		f->age_ms[i] = cluster_age_ms(app->cluster[i], now);
+	f->asking = false;
+}
+
 static enum sent send_echo(struct conn *c)
 {
 	struct feed_msg *m = &c->feed->made;
-	struct mono now = mono_now();
 
 	m->kind = FEED_ECHO;
 	m->u.echo.nonce = c->nonce;
 	m->u.echo.n = c->order_n;
 	for (uint16_t i = 0; i < c->order_n; i++)
-		m->u.echo.age_ms[i] =
-		    cluster_age_ms(c->feed->app->cluster[c->order[i]], now);
+		m->u.echo.age_ms[i] = c->feed->age_ms[c->order[i]];
 	return conn_send(c, m);
 }
 
@@ -135,6 +153,8 @@ static enum sent conn_flush(struct conn *c)
 {
 	const struct app *app = c->feed->app;
 
+	if (c->echo_due)
+		ask_ages(c->feed);
 	for (uint16_t i = 0; i < app->cluster_n; i++) {
 		enum sent rc = c->dirty[i] ? send_snapshot(c, i) : SENT_OK;
 
@@ -425,10 +445,15 @@ void feed_cluster_changed(struct feed *f, uint16_t cluster)
 		return;
 	assert(f->magic == FEED_MAGIC && cluster < f->app->cluster_n);
 	for (unsigned i = 0; i < LIM_FEED_CLIENTS; i++) {
-		if (f->conn[i].fd == -1)
+		struct conn *c = &f->conn[i];
+
+		if (c->fd == -1)
 			continue;
-		f->conn[i].dirty[cluster] = true;
-		conn_write(&f->conn[i]);
+		c->dirty[cluster] = true;
+		if (f->asking)
+			ev_io_start(f->app->loop, &c->out);
+		else
+			conn_write(c);
 	}
 }
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from prober_lib import (SLOW, Agent, Prober, cluster, folder, own_cluster,
-                        shared_cluster, wait_until)
+from prober_lib import (SLOW, Agent, Etcd, Prober, cluster, folder,
+                        own_cluster, shared_cluster, wait_until)
 
 __all__ = ["cluster", "folder", "own_cluster", "shared_cluster"]
 
@@ -28,7 +28,7 @@ def test_a_hello_then_snapshot(prober):
     assert s["boot_id"] == boot_id != 0
     assert s["cluster"] == "main" and s["target"] == "node1"
     assert {m["name"] for m in s["m"]} == {"node1", "node2", "node3"}
-    assert prober.get("/healthz")[0] == 200
+    wait_until(lambda: prober.get("/healthz")[0] == 200, "all were heard of")
 
 
 def test_a_nothing_known_is_stale(folder):
@@ -133,6 +133,49 @@ def test_c_echo_comes_behind_its_snapshots(prober, cluster):
             told = agent.decode(kind, body)
         assert struct.unpack_from(">Q", body)[0] == i
         assert told["seq"] >= int(before), "an echo overtook a snapshot"
+
+
+@pytest.fixture
+def two_clusters(folder, tmp_path):
+    """A prober of two clusters without members, and their etcd."""
+    etcd = Etcd(tmp_path / "etcd")
+    p = Prober(folder, etcd.port,
+               f'}}\ncluster other {{\n\tetcd = {{"http://127.0.0.1:'
+               f'{etcd.port}"}}\n')
+    p.conf.write_text(p.conf.read_text().replace(
+        "port = 5000", "port = 5000\n\tcluster = main"))
+    with p:
+        yield p, etcd
+    etcd.stop()
+
+
+def test_c_asked_for_its_age_a_verdict_changes(two_clusters):
+    """Nobody but the PING has it judged; the other agent hears of it too."""
+    prober, etcd = two_clusters
+    asker, idle = Agent(prober.feed), Agent(prober.feed)
+    latest = {}
+    for a in (asker, idle):
+        for _ in range(2):
+            s = a.until(Agent.SNAPSHOT)
+            latest[s["cluster"]] = s["seq"]
+    wait_until(lambda: prober.get("/healthz")[0] == 200, "both are known")
+    etcd.stop()
+    ages, nonce = (), 0
+    while ages != (Agent.STALE, Agent.STALE):
+        nonce += 1
+        asker.ping(nonce)
+        assert nonce < 200 * SLOW
+        while (got := asker.next())[0] != Agent.ECHO:
+            s = asker.decode(*got)
+            assert s["seq"] <= latest[s["cluster"]] + 9
+            latest[s["cluster"]] = s["seq"]
+        echoed, ages = asker.decode(*got)
+        assert echoed == nonce
+        time.sleep(0.05)
+    for name in ("main", "other"):
+        heard = idle.snapshot_where(
+            lambda s, n=name: s["seq"] == latest[n])
+        assert heard["target"] is None
 
 
 @pytest.mark.parametrize("kind, body, version", [
