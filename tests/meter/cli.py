@@ -54,7 +54,7 @@ def options():
                      help="measured behind the undoing (0)")
     run.add_argument("--classic", choices=("stock", "tuned"),
                      help="start a second HAProxy with these timings beside "
-                     "on the VIP's host, ports 5100 to 5102, and measure it "
+                     "on the VIP's host, ports 5200 to 5202, and measure it "
                      "too")
     show = verbs.add_parser("show", help="a history's numbers, as JSON")
     show.add_argument("history", nargs="+")
@@ -75,9 +75,9 @@ def run_all(args):
     runs = []
     if args.classic:
         targets = targets + [
-            Target(f"{args.classic}-write", 5100, "write",
+            Target(f"{args.classic}-write", 5200, "write",
                    every_ms=targets[0].every_ms),
-            Target(f"{args.classic}-read", 5101, "read",
+            Target(f"{args.classic}-read", 5201, "read",
                    every_ms=targets[0].every_ms)]
         with classic_beside(lab, lab.status()["vip"], args.classic):
             _repeat(lab, args, targets, runs)

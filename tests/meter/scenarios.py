@@ -137,7 +137,7 @@ def _has_new_leader(h):
 
 
 @contextlib.contextmanager
-def classic_beside(lab, host, checks, first_port=5100):
+def classic_beside(lab, host, checks, first_port=5200):
     """A second HAProxy on a host, with the classic configuration alone, on
     first_port, +1 and +2: another set of timings under the same event."""
     run = tempfile.mkdtemp(prefix="patroute-meter-")
