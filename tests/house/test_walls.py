@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "prober": {"common", "core", "prober"},
     "spoa": {"common", "spoa"},
 }
-# The two edges that map.md's folder `common` holds, and the log's own pipe.
+# The two edges that the folder `common` holds, and the log's own pipe.
 EDGES_IN_COMMON = {"feed_client.c": IO_HEADERS, "feed_client.h": ("ev.h",),
                    "log.c": ("poll.h",)}
 
