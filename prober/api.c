@@ -84,7 +84,8 @@ static enum MHD_Result answer_check(
 	for (uint16_t i = 0; i < a->app->cluster_n; i++) {
 		struct cluster *c = a->app->cluster[i];
 
-		if (!haptext_backend(check.backend, c->conf->name, &b))
+		if (!haptext_backend(check.backend, c->conf->name, &b) ||
+		    b == HAP_CLASSIC) /* asks Patroni, not us */
 			continue;
 		/* Until there is a verdict, a failure: unlike 404 it takes
 		   some in a row to change the server's state. */

@@ -47,6 +47,7 @@ static void run_proc(struct hapold *h)
 {
 	h->in_old = false;
 	h->pid_n = h->pid_i = 0;
+	h->why = NULL;
 	hapcli_begin(&h->cli);
 	add(h, "show proc");
 	start(h, HAPOLD_PROC);
@@ -57,7 +58,7 @@ static void run_sess(struct hapold *h)
 	char command[64];
 
 	if (h->pid_i == h->pid_n) {
-		end_run(h, NULL);
+		end_run(h, h->why);
 		return;
 	}
 	h->found = 0;
@@ -128,8 +129,15 @@ static void done_cb(void *arg, const char *why)
 	struct hapold *h = arg;
 
 	assert(h->magic == HAPOLD_MAGIC);
-	if (why != NULL) {
+	if (why != NULL && h->step == HAPOLD_PROC) {
 		end_run(h, why);
+		return;
+	}
+	if (why != NULL) {
+		/* One that is frozen keeps nobody from the others. */
+		h->why = why;
+		h->pid_i++;
+		run_sess(h);
 		return;
 	}
 	switch (h->step) {

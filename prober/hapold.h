@@ -36,9 +36,10 @@ struct hapold {
 	bool in_old, again;
 	uint64_t pid[HAPOLD_PIDS];
 	uint8_t pid_n, pid_i;
-	uint32_t found; /* sessions to shut in pid[pid_i] */
-	bool more;      /* than one line could hold */
-	uint64_t shut;  /* in all */
+	uint32_t found;  /* sessions to shut in pid[pid_i] */
+	bool more;       /* than one line could hold */
+	const char *why; /* one of them did not answer; NULL: all did */
+	uint64_t shut;   /* in all */
 	char next[HAPCLI_LINE];
 	size_t next_len;
 };

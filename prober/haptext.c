@@ -82,7 +82,7 @@ bool haptext_backend(
 	    backend.p[n] != '_')
 		return false;
 	struct slice suffix = slice_skip(backend, n + 1);
-	for (int b = 0; b < HAP_BACKEND_N; b++) {
+	for (int b = 0; b < HAP_PLACES_N; b++) {
 		*which = (enum hap_backend)b;
 		if (is_slice_eq(suffix, hap_backend_suffix(*which)))
 			return true;

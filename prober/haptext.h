@@ -26,7 +26,7 @@ struct haptext_session {
 /* One line of `show sess`. Gives: false for what is not a session's. */
 bool haptext_session(struct slice line, struct haptext_session *out);
 
-/* Is `backend` that of `cluster`, CLUSTER_write and so on, and which? */
+/* Is `backend` one of `cluster`, CLUSTER_write and so on, and which? */
 bool haptext_backend(
     struct slice backend, const char *cluster, enum hap_backend *which);
 

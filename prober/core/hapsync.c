@@ -13,13 +13,14 @@
 
 const char *hap_backend_suffix(enum hap_backend b)
 {
-	static const char *const suffix[HAP_BACKEND_N] = {
+	static const char *const suffix[HAP_PLACES_N] = {
 	    [HAP_WRITE] = "write",
 	    [HAP_READ] = "read",
 	    [HAP_FALLBACK] = "fallback",
+	    [HAP_CLASSIC] = "classic_write",
 	};
 
-	assert(b < HAP_BACKEND_N);
+	assert(b < HAP_PLACES_N);
 	return suffix[b];
 }
 
@@ -262,6 +263,7 @@ void hap_move(
 	const char *b = snap->write >= 0 ? snap->m[snap->write].server : "";
 	const struct place w_a = {c, HAP_WRITE, a}, w_b = {c, HAP_WRITE, b};
 	const struct place r_b = {c, HAP_READ, b}, f_a = {c, HAP_FALLBACK, a};
+	const struct place c_a = {c, HAP_CLASSIC, a};
 	bool leaves = strcmp(a, b) != 0;
 
 	out->n = 0;
@@ -273,6 +275,7 @@ void hap_move(
 	if (leaves) {
 		add_shutdown(out, &w_a);
 		add_shutdown(out, &f_a);
+		add_shutdown(out, &c_a);
 	}
 }
 

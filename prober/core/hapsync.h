@@ -19,7 +19,11 @@ enum hap_backend {
 	HAP_WRITE = 0,
 	HAP_READ,
 	HAP_FALLBACK,
-	HAP_BACKEND_N
+	HAP_BACKEND_N, /* of those whose states follow the verdict */
+	/* The third way's writes: HAProxy's own checks hold its servers up, and
+	   only its sessions are closed, for in an old process nobody checks. */
+	HAP_CLASSIC = HAP_BACKEND_N,
+	HAP_PLACES_N
 };
 
 enum hap_srv_state {
@@ -78,7 +82,7 @@ void hap_repair(const struct snapshot *snap, const struct hap_view *view,
 int hap_check_code(
     const struct snapshot *snap, enum hap_backend b, const char *server);
 
-/* "write", "read", "fallback": the part of the backend's name after NAME_. */
+/* "write", "read", "fallback", "classic_write": the part of the backend's name after NAME_. */
 const char *hap_backend_suffix(enum hap_backend b);
 
 #endif

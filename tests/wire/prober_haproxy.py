@@ -51,7 +51,7 @@ def test_a_states_follow_the_verdict(site):
     assert time.monotonic() - began < 15 * SLOW
 
 
-@pytest.mark.parametrize("port", ["write", "fallback"])
+@pytest.mark.parametrize("port", ["write", "fallback", "classic"])
 def test_b_sessions_of_a_former_leader_end(site, port):
     _, haproxy, cluster = site
     # This HAProxy balances its fallback by itself: what an agent would have
@@ -87,8 +87,10 @@ def test_b_in_old_processes_too(site, reloads):
     sessions = []
     for _ in range(reloads):
         sessions += [haproxy.session("write")[0] for _ in range(5)]
-        sessions += [s for s, name in (haproxy.session("fallback")
-                                       for _ in range(3)) if name == "node1"]
+        for port in ("fallback", "classic"):
+            sessions += [s for s, name in (haproxy.session(port)
+                                           for _ in range(3))
+                         if name == "node1"]
         haproxy.reload()
         wait_until(lambda: haproxy.states("main_write")["node1"] == "UP" and
                    haproxy.states("main_write")["node2"] == "NOLB", "states")
@@ -100,6 +102,25 @@ def test_b_in_old_processes_too(site, reloads):
     took = time.monotonic() - began
     print("closed after", round(took, 3))
     assert took < CUT_S * SLOW * 2, took
+
+
+def test_b_a_frozen_old_process_keeps_nobody(site):
+    """The one that is asked first says nothing; the others' sessions end."""
+    _, haproxy, cluster = site
+    session = {}
+    for _ in range(2):
+        session[haproxy.pid()] = haproxy.session("write")[0]
+        haproxy.reload()
+        wait_until(lambda: haproxy.states("main_write")["node1"] == "UP" and
+                   haproxy.states("main_write")["node2"] == "NOLB", "states")
+    frozen, other = haproxy.old_pids()
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        cluster.lead("node2")
+        assert closed_after(session[other], 3) is not None
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    assert closed_after(session[frozen], 3) is not None
 
 
 def test_b_a_reader_stays(site):

@@ -448,6 +448,9 @@ frontend write
 frontend fallback
     bind 127.0.0.1:{fallback}
     default_backend main_fallback
+frontend classic
+    bind 127.0.0.1:{classic}
+    default_backend main_classic_write
 frontend read
     bind 127.0.0.1:{read}
     default_backend main_read
@@ -459,6 +462,8 @@ backend main_read
     {check}
     {servers}
 backend main_fallback
+    {servers}
+backend main_classic_write
     {servers}
 """
 CHECK = """option httpchk
@@ -473,7 +478,8 @@ class HAProxy:
 
     def __init__(self, folder, prober, cluster, inter="1s"):
         self.folder = pathlib.Path(folder)
-        self.port = {k: free_port() for k in ("write", "read", "fallback")}
+        self.port = {k: free_port() for k in (
+            "write", "read", "fallback", "classic")}
         servers = "\n    ".join(f"server {m.name} 127.0.0.1:{m.port}"
                                 for m in cluster.member.values())
         (self.folder / "haproxy.cfg").write_text(HAPROXY_CFG.format(
@@ -522,6 +528,11 @@ class HAProxy:
                 if line.split()[1:2] == ["master"]:
                     return int(line.split()[2])
         return None
+
+    def old_pids(self):
+        text = self.cli("show proc", "master.sock")
+        old = text.partition("# old workers\n")[2].splitlines()
+        return [int(x.split()[0]) for x in old if x.split()[1:2] == ["worker"]]
 
     def reload(self):
         before, pid = self.reloads(), self.pid()

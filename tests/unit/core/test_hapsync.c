@@ -121,7 +121,8 @@ static void move_is_in_designs_order(void **state)
 	    "set server main_write/psql-2 health up",
 	    "set server main_read/psql-2 health stopping",
 	    "shutdown sessions server main_write/psql-1",
-	    "shutdown sessions server main_fallback/psql-1"};
+	    "shutdown sessions server main_fallback/psql-1",
+	    "shutdown sessions server main_classic_write/psql-1"};
 	struct snapshot s = make(B);
 	struct hap_cmds cmds;
 
@@ -138,7 +139,8 @@ static void move_from_or_to_nobody(void **state)
 	static const char *const from[] = {
 	    "set server main_write/psql-1 health stopping",
 	    "shutdown sessions server main_write/psql-1",
-	    "shutdown sessions server main_fallback/psql-1"};
+	    "shutdown sessions server main_fallback/psql-1",
+	    "shutdown sessions server main_classic_write/psql-1"};
 	struct snapshot s = make(B);
 	struct hap_cmds cmds;
 

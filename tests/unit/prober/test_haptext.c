@@ -119,6 +119,11 @@ static void a_backend(void **state)
 	assert_int_equal(b, HAP_FALLBACK);
 	assert_true(haptext_backend(slice_str("a_b_read"), "a_b", &b));
 	assert_int_equal(b, HAP_READ);
+	assert_true(
+	    haptext_backend(slice_str("main_classic_write"), "main", &b));
+	assert_int_equal(b, HAP_CLASSIC);
+	assert_false(
+	    haptext_backend(slice_str("main_classic_read"), "main", &b));
 	assert_false(haptext_backend(slice_str("main_"), "main", &b));
 	assert_false(haptext_backend(slice_str("main"), "main", &b));
 	assert_false(haptext_backend(slice_str("mainx_read"), "main", &b));
