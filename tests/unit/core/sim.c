@@ -356,6 +356,12 @@ static void since(int64_t *t, bool is_so, int64_t now)
 		*t = now;
 }
 
+/* Long enough for any prober to have seen it. */
+static bool is_sim_long(const struct sim *s, int64_t t)
+{
+	return t != SIM_NEVER && s->now - t > SIM_SEEN_MS;
+}
+
 static bool is_fit(const struct sim *s, int i)
 {
 	const struct sim_member *m = &s->m[i];
@@ -367,8 +373,8 @@ static bool is_fit(const struct sim *s, int i)
 	return m->up && m->host && !m->primary && !m->cut && !m->lagging &&
 	    !m->stopping && s->key != i &&
 	    (m->fit_since != SIM_NEVER ||
-		(m->streaming && m->stream_since != SIM_NEVER &&
-		    s->now - m->stream_since > SIM_SEEN_MS));
+		(is_sim_long(s, m->stream_since) &&
+		    is_sim_long(s, m->reached_since)));
 }
 
 static void note_member(struct sim *s, int i)
