@@ -70,6 +70,10 @@ static void end_cluster(struct happass *p, struct cluster *c)
 
 	memset(&site, 0, sizeof(site));
 	name_all(&p->named, c);
+	/* Of nobody HAProxy says nothing: a pass before the first member is
+	   known must not make each of them a stranger when it appears. */
+	if (p->named.n == 0)
+		return;
 	if (p->csv_cut) {
 		log_warnx("drop haproxy cluster=%s why=limit", c->conf->name);
 		return;

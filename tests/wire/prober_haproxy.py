@@ -228,6 +228,28 @@ def test_c_frozen_haproxy_holds_nothing_up(site):
         "node1": "NOLB", "node2": "UP", "node3": "NOLB"}, "states")
 
 
+def test_c_first_members_while_haproxy_is_busy(folder, own_cluster):
+    """What it said before there was anybody makes no stranger of them."""
+    etcd, members = own_cluster.etcd, own_cluster.member
+    for m in members.values():
+        etcd.delete(f"members/{m.name}")
+    etcd.delete("leader")
+    with Prober(folder, etcd.port) as prober:
+        haproxy = HAProxy(folder, prober, own_cluster)
+        wait_until(lambda: "ready haproxy" in prober.text(), "asked")
+        pid = haproxy.pid()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            agent = Agent(prober.feed)
+            for m in members.values():
+                etcd.put(f"members/{m.name}", m.key())
+            etcd.put("leader", "node1")
+            agent.snapshot_where(lambda s: s["target"] == "node1", 2)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+            haproxy.stop()
+
+
 def test_c_operators_maint_is_respected(site):
     prober, haproxy, _ = site
     agent = Agent(prober.feed)
