@@ -82,7 +82,8 @@ void hap_repair(const struct snapshot *snap, const struct hap_view *view,
 int hap_check_code(
     const struct snapshot *snap, enum hap_backend b, const char *server);
 
-/* "write", "read", "fallback", "classic_write": the part of the backend's name after NAME_. */
+/* "write", "read", "fallback", "classic_write": the part of the backend's name
+   after NAME_. */
 const char *hap_backend_suffix(enum hap_backend b);
 
 #endif
