@@ -40,7 +40,10 @@ def targets():
 
 def show_topology(lab):
     """Who is there, as the prober on the VIP's host sees it."""
-    text = lab.exec(lab.status()["vip"],
+    vip = lab.status()["vip"]
+    if vip is None:
+        raise LabError("no host holds the virtual IP")
+    text = lab.exec(vip,
                     ["curl", "-sS", "--max-time", "3",
                      "http://127.0.0.1:7100/topology"]).stdout
     for cluster in json.loads(text)["clusters"]:
@@ -143,14 +146,31 @@ def table(found):
 def verdict(found):
     """The invariants on patroute's own labels; sentences, [] if all hold."""
     broken = []
-    for text, (h, _) in found.items():
+    for text, (h, numbers) in found.items():
         for check in (invariants.i1_leader_only(h, labels=["patroute-write"]),
                       invariants.i3_no_lingering(h,
                                                  labels=["patroute-write"]),
                       invariants.i16_reads(h, labels=["patroute-read"])):
             broken += [f"{text}: {check.name}: {why}"
                        for why, _ in check.violations]
+        broken += [f"{text}: {why}" for why in _promised(text, numbers)]
     return broken
+
+
+def _promised(text, numbers):
+    """What the README promises of a change of the leader, and was not so."""
+    write, read = numbers["patroute-write"], numbers["patroute-read"]
+    if write["first_right_write"] is None or write["first_right_write"] > 0.2:
+        yield "no right write within 200 ms of the new leader being writable"
+    for each in (write, read):
+        if each["misrouted"]["n"]:
+            yield f"{each['label']}: misrouted connections"
+    if read["failed"]["n"]:
+        yield "reads failed"
+    if text.startswith("planned") and write["failed"]["n"]:
+        yield "new connections failed"
+    if write["old_sessions"]["open"]:
+        yield "sessions on the old leader were left open"
 
 
 AFTERWARDS = """

@@ -2,6 +2,7 @@
 import os
 import pathlib
 import signal
+import shlex
 import subprocess
 import time
 
@@ -69,9 +70,10 @@ def dead_dns(tmp_path):
     conf.write_text("nameserver 127.0.0.2\noptions timeout:10\n")
     script = (f"ip link set lo up; mount --bind {conf} /etc/resolv.conf; "
               "iptables -A INPUT -p udp --dport 53 -j DROP; "
-              f"exec {DRIVER} resolve")
+              "exec \"$0\" resolve")
     wrapper = tmp_path / "driver"
-    wrapper.write_text(f"#!/bin/sh\nexec unshare -n -m sh -c '{script}'\n")
+    wrapper.write_text(f"#!/bin/sh\nexec unshare -n -m sh -c '{script}' "
+                       f"{shlex.quote(str(DRIVER))}\n")
     wrapper.chmod(0o755)
     subprocess.run([wrapper], stdin=subprocess.DEVNULL, check=True)
     return wrapper

@@ -65,12 +65,12 @@ def _binary(part):
 
 def prober_argv():
     """The prober's command line within a host."""
-    return [_binary("prober"), "-c", CONF]
+    return NICE + [_binary("prober"), "-c", CONF]
 
 
 def agent_argv():
     """The agent's command line within a host."""
-    return [_binary("spoa"), "-c", CONF]
+    return NICE + [_binary("spoa"), "-c", CONF]
 
 
 def prepare(lab, host):
