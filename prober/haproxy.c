@@ -68,6 +68,7 @@ struct haproxy {
 	struct hap_cluster cluster[LIM_CLUSTERS];
 	struct haproxy_state state;
 	bool said_old_away;
+	struct log_rate rate; /* of reloads: who asks may name any pid */
 };
 
 static const char *server_of(const struct cluster *c, int member)
@@ -368,9 +369,12 @@ void haproxy_checked(struct haproxy *h, uint64_t pid)
 	assert(h != NULL && h->magic == HAPROXY_MAGIC);
 	if (pid == h->state.pid)
 		return;
-	if (h->state.pid != 0)
-		log_info("reload haproxy pid=%" PRIu64 " was=%" PRIu64, pid,
-		    h->state.pid);
+	uint32_t suppressed = 0;
+	if (h->state.pid != 0 &&
+	    log_rate_ok(&h->rate, 5, dur_ms(1000), mono_now(), &suppressed))
+		log_info("reload haproxy pid=%" PRIu64 " was=%" PRIu64
+			 " suppressed=%u",
+		    pid, h->state.pid, suppressed);
 	h->state.pid = pid;
 	happass_now(&h->pass);
 }

@@ -228,6 +228,13 @@ def test_c_frozen_haproxy_holds_nothing_up(site):
         "node1": "NOLB", "node2": "UP", "node3": "NOLB"}, "states")
 
 
+def test_c_a_flood_of_pids_is_no_flood_of_lines(site):
+    prober, _, _ = site
+    for i in range(200):
+        assert prober.get(f"/check/main_write/node1/pid-{i + 1}")[0] == 200
+    assert prober.text().count("reload haproxy pid=") < 20 * SLOW
+
+
 def test_c_first_members_while_haproxy_is_busy(folder, own_cluster):
     """What it said before there was anybody makes no stranger of them."""
     etcd, members = own_cluster.etcd, own_cluster.member
