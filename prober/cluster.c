@@ -30,7 +30,8 @@
 /* Who judged last so long ago stood still meanwhile: members are asked, and
    the DCS proves itself alive, each second. */
 #define WOKE_MS 1500
-/* How long a prober that begins or wakes may take to hear of everybody. */
+/* How long a prober that begins or wakes may take to hear of everybody; a busy
+   PostgreSQL may need seconds to let it in. */
 #define LEARN_MS 3000
 /* An agent repeats its WANT every 20 ms as long as the connection waits. */
 #define WANT_MS 200
@@ -161,7 +162,10 @@ static void learn(struct cluster *c, struct mono now)
 	bool all = c->verdict.write >= 0;
 	for (int i = 0; i < c->ev.n && all; i++)
 		all = !is_ev_member(&c->ev, i, now) || is_heard(c, i);
-	if (all || mono_sub(now, c->learning_since).us > dur_ms(LEARN_MS).us)
+	/* "Not yet seen" is no finding, however long it lasts. */
+	if (all ||
+	    (c->verdict.why != SNAP_WHY_UNCONFIRMED &&
+		mono_sub(now, c->learning_since).us > dur_ms(LEARN_MS).us))
 		c->learning = false;
 }
 

@@ -14,9 +14,9 @@ from invariants import demand
 from meter import Meter
 
 ROUNDS = int(os.environ.get("HARM_ROUNDS", "1"))
-# 166 connections a second of ours and 100 of the control are what PostgreSQL
-# on two cores serves; the delay is that of one question, and a busy machine's.
-EVERY_MS = int(os.environ.get("HARM_EVERY_MS", "12"))
+# 100 connections a second of ours and 40 of the control are what PostgreSQL on
+# two busy cores serves; the delay is that of one question, and the machine's.
+EVERY_MS = int(os.environ.get("HARM_EVERY_MS", "20"))
 DELAY = 105 * MS + 50 * MS
 
 
@@ -24,7 +24,7 @@ def run(lab, tmp_path, hurt, mend, seconds=(3.0, 4.0)):
     """Rounds of hurt and mend under load: the history."""
     targets = [each for each in path.targets(EVERY_MS)
                if each.label in path.OURS] + \
-              [each for each in path.targets(20)
+              [each for each in path.targets(50)
                if each.label in path.CLASSIC]
     with Meter(lab, targets, tmp_path / "h.jsonl", idle=10) as m:
         m.run(2)
