@@ -169,6 +169,22 @@ static void learn(struct cluster *c, struct mono now)
 		c->learning = false;
 }
 
+/*
+ * Who has just woken knows of no target because nobody was asked yet: agents
+ * keep deciding by what they have, for as long as it is fresh by their own
+ * clock, unless its target is proved not to be the leader any more.
+ */
+static bool is_silence_right(const struct cluster *c, struct mono now)
+{
+	enum snap_why why = SNAP_WHY_NONE;
+
+	if (!c->learning || c->verdict.write >= 0 || c->snap.write < 0)
+		return false;
+	int target = ev_find(&c->ev, c->snap.m[c->snap.write].name);
+	return target >= 0 &&
+	    !is_verdict_against(&c->ev, target, &c->policy, now, &why);
+}
+
 static void judge(struct cluster *c, struct mono now)
 {
 	const struct verdict old = c->verdict;
@@ -187,7 +203,7 @@ static void judge(struct cluster *c, struct mono now)
 	    .site = &c->site,
 	    .addr = (const char(*)[LIM_ADDR])c->addr};
 
-	if (publish(&in, now, &c->snap))
+	if (!is_silence_right(c, now) && publish(&in, now, &c->snap))
 		feed_cluster_changed(c->app->feed, c->index);
 	tell_haproxy(c, old.write, now);
 	if (old.write != c->verdict.write || old.why != c->verdict.why) {
