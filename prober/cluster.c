@@ -450,6 +450,7 @@ struct cluster *cluster_new(struct app *app, uint16_t index)
 	c->index = index;
 	c->conf = &app->conf->cluster[index];
 	c->policy = policy_of(c->conf);
+	c->policy.early_hold = app->conf->agent.early_hold;
 	c->site.unknown = true;
 	c->verdict.write = -1;
 	c->snap.boot_id = app->boot_id;

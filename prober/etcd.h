@@ -4,7 +4,7 @@
  * One client for one list of endpoints, whatever the number of clusters on
  * it: a whole read of each prefix, then one watch stream for all of them, and
  * each second a linearizable read that proves the watch alive and complete.
- * Source: facts.md's etcd section; etcd API reference, v3.4.
+ * Source: etcd API reference, v3.4.
  */
 #ifndef ETCD_H
 #define ETCD_H

@@ -114,7 +114,7 @@ static const struct conf_key keys[] = {
     {"prober", "feed_socket", CONF_PATH, false, false, PROBER(feed_socket), 0,
 	0, NULL, "/run/patroute/feed.sock", "Where agents hear the verdicts."},
     {"prober", "http_socket", CONF_PATH, false, false, PROBER(http_socket), 0,
-	0, NULL, "/run/patroute/http.sock", "Where patroutectl asks."},
+	0, NULL, "/run/patroute/http.sock", "Where local tools ask, by HTTP."},
     {"prober", "http_address", CONF_ADDRESS, false, false, PROBER(http_address),
 	0, 0, NULL, "127.0.0.1", "Where HAProxy's checks ask."},
     {"prober", "http_port", CONF_NUMBER, false, false, PROBER(http_port), 1,

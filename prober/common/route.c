@@ -1,9 +1,9 @@
 /*
  * route.c - where one connection goes; see route.h.
  *
- * Called for every new connection by the agent, and by the desk and patroutectl
- * to explain. The snapshot's write target is the prober's verdict: here nobody
- * judges, only chooses among what the verdict allows.
+ * Called for every new connection by the agent, and by the desk. The
+ * snapshot's write target is the prober's verdict: here nobody judges, only
+ * chooses among what the verdict allows.
  */
 #include "route.h"
 

@@ -1,8 +1,8 @@
 /*
  * route.h - where one connection goes, and why. The heart.
  *
- * Pure: no I/O, clock, log, lock or allocation. One function for the agent,
- * the desk and `patroutectl explain`.
+ * Pure: no I/O, clock, log, lock or allocation. One function for the agent
+ * and the desk.
  */
 #ifndef ROUTE_H
 #define ROUTE_H

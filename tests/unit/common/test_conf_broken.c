@@ -297,7 +297,7 @@ static void a_zero_byte(void **state)
 	    err.text, "t.conf: a zero byte in it, expected a text file");
 }
 
-/* faults.md, I-6: a secret that others may read stops the program. */
+/* A secret that others may read stops the program. */
 static void secrets(void **state)
 {
 	char path[] = "/tmp/patroute-pass-XXXXXX";

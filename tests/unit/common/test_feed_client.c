@@ -246,7 +246,7 @@ static void stale_evidence(void **state)
 	stop(&f);
 }
 
-/* faults.md, G2: the queue was filled, then the agent stood still. */
+/* The queue was filled, then the agent stood still. */
 static void a_queue_from_before_a_freeze(void **state)
 {
 	struct timespec frozen = {0, 400000000};

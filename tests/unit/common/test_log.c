@@ -133,7 +133,7 @@ static void repeats(void **state)
 	assert_non_null(strstr(text, "repeat lines=999"));
 }
 
-/* faults.md, G6: a blocked log pipe stops nothing. */
+/* a blocked log pipe stops nothing. */
 static void a_full_pipe(void **state)
 {
 	unsigned written;
