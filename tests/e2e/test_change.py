@@ -8,7 +8,7 @@ import invariants
 import path
 import pytest
 from invariants import demand
-from scenarios import run_once
+from scenarios import SCENARIOS, Scenario, run_once
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -94,3 +94,25 @@ def test_patroni_stopped(lab, tmp_path):
     demand_ours(h, found)
     demand_sessions(found)
     assert found["classic-write"]["first_right_write"] > FIRST_WRITE
+
+
+def test_switchover_without_us(lab, tmp_path, monkeypatch):
+    """Prober and agent dead: the third way does as well as the classic."""
+    vip = lab.status()["vip"]
+    monkeypatch.setitem(SCENARIOS, "alone", Scenario(
+        "a switchover, and then ours are started again",
+        lambda lab_, leader: lab_.switchover(),
+        lambda lab_, leader: lab_.start(vip)))
+
+    def kill(lab_, meter):
+        for program in ("agent", "prober"):
+            lab_.kill_program(vip, program)
+        meter.run(2)
+    h = run_once(lab, "alone", path.targets(), tmp_path / "h.jsonl",
+                 after=8.0, prepare=kill)
+    found = path.numbers(h)
+    for ours, classic in path.CONTROL.items():
+        assert found[ours]["misrouted"]["n"] <= \
+            found[classic]["misrouted"]["n"]
+    assert found["write"]["first_right_write"] <= \
+        found["classic-write"]["first_right_write"]

@@ -4,6 +4,8 @@ and fail no connection. HARM_ROUNDS rounds of each (1; ten by hand).
 """
 
 import os
+import pathlib
+import subprocess
 
 import invariants
 import measures
@@ -11,7 +13,9 @@ import path
 import pytest
 from history import MS
 from invariants import demand
-from meter import Meter
+from meter import Meter, Target
+from patroute_lab import ours
+from patroute_lab.state import write
 
 ROUNDS = int(os.environ.get("HARM_ROUNDS", "1"))
 # 100 connections a second of ours and 40 of the control are what PostgreSQL on
@@ -95,3 +99,43 @@ def test_restarted(lab, tmp_path):
         for program in ("prober", "agent"):
             lab.restart_program(vip, program)
     demand_harmless(run(lab, tmp_path, hurt, lambda: None, (2.0, 2.0)))
+
+
+@pytest.fixture
+def harmful(lab):
+    """A second HAProxy on hap2, on 5200 and 5201, in which a failed check of
+    ours closes sessions: what patroute.cfg must never say."""
+    text = (pathlib.Path(ours.TOP) / "haproxy" / "patroute.cfg").read_text()
+    for port in ("5000", "5001", "5002", "7000"):
+        text = text.replace(f"bind *:{port}", f"bind *:{port[0]}2{port[2:]}")
+    text = text.replace("/run/haproxy/admin.sock", "/run/haproxy/harm.sock")
+    text = text.replace("rise 1 fall 3", "rise 1 fall 3 on-marked-down "
+                        "shutdown-sessions")
+    write(lab.paths.host(lab.host("hap2"), "harm.cfg"), text)
+    env = [f"{key}={value}" for key, value in ours.haproxy_env().items()]
+    process = subprocess.Popen(lab.command("hap2", [
+        "env", *env, "haproxy", "-db", "-f", "/run/patroute-host/harm.cfg"]))
+    yield
+    process.terminate()
+    process.wait(10)
+
+
+def test_control(lab, tmp_path, harmful):
+    """What the tests above look for is found where it happens."""
+    address = lab.host("hap2").address
+    targets = [Target(f"{name}-{kind}", port + i, kind, address, 40)
+               for name, port in (("ours", 5000), ("harmful", 5200))
+               for i, kind in enumerate(("write", "read"))]
+    with Meter(lab, targets, tmp_path / "h.jsonl", idle=10) as m:
+        m.run(2)
+        m.mark("event", "harm")
+        lab.kill_program("hap2", "prober")
+        m.run(4)
+        lab.start("hap2")
+        m.run(2)
+    for kind in ("write", "read"):
+        found = invariants.i17_no_harm(
+            m.history, {f"harmful-{kind}": f"ours-{kind}"})
+        assert any("was closed" in why for why, _ in found.violations)
+        demand(invariants.i17_no_harm(
+            m.history, {f"ours-{kind}": f"harmful-{kind}"}))

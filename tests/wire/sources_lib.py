@@ -210,6 +210,20 @@ def wait_for(test, what, timeout=20.0):
     raise AssertionError(f"waited {timeout} s for {what}")
 
 
+def _loopback():
+    """What "localhost" may mean on this machine, which may lack an
+    /etc/hosts."""
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return ["127.0.0.1"]
+    return ["127.0.0.1", "[::1]"]
+
+
+LOOPBACK = _loopback()
+
+
 class Etcd:
     """Real etcd members on loopback, one cluster."""
 
@@ -225,7 +239,8 @@ class Etcd:
     def start(self, i, token="t"):
         self.p[i] = subprocess.Popen(
             ["etcd", "--name", f"m{i}", "--data-dir", f"{self.dir}/m{i}",
-             "--listen-client-urls", f"http://127.0.0.1:{self.client[i]}",
+             "--listen-client-urls", ",".join(
+                 f"http://{each}:{self.client[i]}" for each in LOOPBACK),
              "--advertise-client-urls", f"http://127.0.0.1:{self.client[i]}",
              "--listen-peer-urls", f"http://127.0.0.1:{self.peer[i]}",
              "--initial-advertise-peer-urls",
