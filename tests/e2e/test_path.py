@@ -137,8 +137,9 @@ def test_bad_configuration_is_one_sentence(lab):
         done = lab.exec("hap2", [
             "sh", "-c", "sed 's/probe_user/probe_usr/' "
             f"{ours.CONF} > /run/bad.conf; "
-            f"{build}/{folder}/{program} --check -c /run/bad.conf; "
-            "rc=$?; rm -f /run/bad.conf; exit $rc"], check=False)
+            "\"$0\" --check -c /run/bad.conf; "
+            "rc=$?; rm -f /run/bad.conf; exit $rc",
+            f"{build}/{folder}/{program}"], check=False)
         assert done.returncode == 1
         lines = (done.stdout + done.stderr).strip().splitlines()
         assert len(lines) == 1
