@@ -28,7 +28,8 @@ def demand_ours(h, found):
     """What must hold of ours in every change of the leader."""
     demand(invariants.i1_leader_only(h, labels=WRITES),
            invariants.i3_no_lingering(h, labels=WRITES),
-           invariants.i16_reads(h, labels=["read"]))
+           invariants.i16_reads(h, labels=["read"],
+                                until=h.mark_at("undo")))
     for label in WRITES:
         assert found[label]["misrouted"]["n"] == 0
     assert found["read"]["misrouted"]["n"] == 0
