@@ -1,5 +1,7 @@
 """What the tests of the path share: targets, runs, what is demanded."""
 
+import json
+
 import measures
 from meter import Target
 
@@ -32,3 +34,8 @@ def curl(lab, host, path):
     """What the prober of that host answers over HTTP."""
     return lab.exec(host, ["curl", "-sS", "--max-time", "2",
                            f"http://127.0.0.1:7100{path}"]).stdout
+
+
+def verdict(lab, hap="hap1"):
+    """The cluster, as that host's prober has it."""
+    return json.loads(curl(lab, hap, "/topology"))["clusters"][0]

@@ -1,7 +1,6 @@
 """Each port leads to the right member, evenly, and says why if not."""
 
 import collections
-import json
 
 import path
 import psycopg2
@@ -37,11 +36,6 @@ def replicas(lab):
     leader = lab.leader()
     return {h.address for h in lab.hosts.values()
             if h.role == "node" and h.name != leader}
-
-
-def verdict(lab, hap="hap1"):
-    """The cluster, as that host's prober has it."""
-    return json.loads(path.curl(lab, hap, "/topology"))["clusters"][0]
 
 
 @pytest.mark.parametrize("hap", ["hap1", "hap2", "hap3"])
@@ -84,7 +78,7 @@ def test_primary_on_request(lab, how):
 def test_the_prober_says_what_it_sees(lab):
     """/healthz and /topology on every load balancer."""
     for hap in ("hap1", "hap2", "hap3"):
-        cluster = verdict(lab, hap)
+        cluster = path.verdict(lab, hap)
         assert cluster["write"] == lab.host(lab.leader()).member
         assert len(cluster["members"]) == 3
 
@@ -118,7 +112,7 @@ def test_no_leader_is_said_in_a_sentence(lab, wait_until):
         lab.freeze(name, "all")
     try:
         wait_until("no write target", 10,
-                   lambda: verdict(lab)["write"] is None)
+                   lambda: path.verdict(lab)["write"] is None)
         with pytest.raises(psycopg2.OperationalError) as failed:
             ask(lab, 5000)
     finally:

@@ -1,17 +1,10 @@
 """etcd and the prober go and come back; routing goes on."""
 
-import json
-
 import path
 import pytest
 from patroute_lab import hosts
 
 ETCD = ("etcd1", "etcd2", "etcd3")
-
-
-def verdict(lab, hap="hap1"):
-    """The cluster, as that host's prober has it."""
-    return json.loads(path.curl(lab, hap, "/topology"))["clusters"][0]
 
 
 @pytest.fixture
@@ -26,10 +19,10 @@ def no_etcd(lab):
 
 def test_without_etcd(lab, no_etcd, wait_until):
     """Writes go on to the one member whose Patroni says primary."""
-    leader = verdict(lab)["write"]
+    leader = path.verdict(lab)["write"]
     wait_until("the verdict rests on REST", 6,
-               lambda: verdict(lab)["why"] == "primary-200")
-    assert verdict(lab)["write"] == leader
+               lambda: path.verdict(lab)["why"] == "primary-200")
+    assert path.verdict(lab)["write"] == leader
     assert lab.psql(5000, "SELECT NOT pg_is_in_recovery()") == "t"
     assert lab.psql(5001, "SELECT pg_is_in_recovery()") == "t"
 
@@ -37,7 +30,7 @@ def test_without_etcd(lab, no_etcd, wait_until):
 def test_etcd_came_back(lab, wait_until):
     """The key is proof again."""
     wait_until("the verdict rests on the key", 10,
-               lambda: verdict(lab)["why"] == "leader")
+               lambda: path.verdict(lab)["why"] == "leader")
 
 
 def test_prober_starts_without_etcd(lab, wait_until):
@@ -54,4 +47,4 @@ def test_prober_starts_without_etcd(lab, wait_until):
     finally:
         for host in ETCD:
             lab.thaw(host, "all")
-    wait_until("a verdict", 10, lambda: verdict(lab, "hap2")["write"])
+    wait_until("a verdict", 10, lambda: path.verdict(lab, "hap2")["write"])
