@@ -28,8 +28,8 @@ def run(lab, tmp_path, hurt, mend, seconds=(3.0, 4.0)):
     """Rounds of hurt and mend under load: the history."""
     targets = [each for each in path.targets(EVERY_MS)
                if each.label in path.OURS] + \
-              [each for each in path.targets(50)
-               if each.label in path.CLASSIC]
+              [each for each in path.targets(50, mixed=True)
+               if each.label not in path.OURS]
     with Meter(lab, targets, tmp_path / "h.jsonl", idle=10) as m:
         m.run(2)
         m.mark("event", "harm")
@@ -44,10 +44,10 @@ def run(lab, tmp_path, hurt, mend, seconds=(3.0, 4.0)):
 def demand_harmless(h):
     """No session closed, none failed, none misrouted, none slow."""
     demand(invariants.i17_no_harm(h, path.CONTROL),
-           invariants.i1_leader_only(h, labels=["write"]),
+           invariants.i1_leader_only(h, labels=["write", "mixed"]),
            invariants.i16_reads(h, labels=["read"]))
     assert measures.invalid(h) == []
-    for label in path.OURS:
+    for label in (*path.OURS, "mixed"):
         assert measures.failed(h, label)["n"] == 0, measures.failed(h, label)
     slowest = max(measures.longest_wait(h, each) for each in path.CLASSIC)
     for label in path.OURS:

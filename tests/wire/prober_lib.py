@@ -123,6 +123,7 @@ class Prober:
         return self.start()
 
     def __exit__(self, kind, *_):
+        print(self.text()[-4000:])  # pytest shows it where the test failed
         if self.process is None:
             return
         if kind is None:
