@@ -1,5 +1,6 @@
 /*
- * daemon.h - what a process owes its surroundings at start.
+ * daemon.h - what the prober needs before its loop: descriptors, sockets, and
+ * secrets that can still be read once its privileges are gone.
  *
  * All of it runs before the loop; each failure is fatal(), one sentence that
  * names the file, the key and what was in the way.
@@ -23,13 +24,7 @@ void daemon_listen(
 /* Closes those that are still here. Socket files stay: a restart takes over. */
 void daemon_unlisten(struct daemon_socks *s);
 
-/*
- * Becomes conf->user with conf->group among its groups, if started as root.
- * Then makes sure that the secrets can still be read.
- */
+/* process_drop(), and makes sure that the secrets can still be read. */
 void daemon_drop(const struct conf *conf, const char *path);
-
-/* One datagram ("READY=1") to $NOTIFY_SOCKET, if there is one. Never blocks. */
-void daemon_notify(const char *state);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "app.h"
 #include "log.h"
+#include "process.h"
 #include "resolve.h"
 
 #define PROGRAM "patroute-prober"
@@ -105,11 +106,11 @@ int main(int argc, char **argv)
 	if (app.loop == NULL || !app_start(&app))
 		fatal("out of memory or descriptors at start");
 	/* Ready to serve; whether there is a verdict /healthz says. */
-	daemon_notify("READY=1");
+	process_notify("READY=1");
 	log_info(
 	    "ready version=" PATROUTE_VERSION " clusters=%u", app.cluster_n);
 	(void)ev_run(app.loop, 0);
-	daemon_notify("STOPPING=1");
+	process_notify("STOPPING=1");
 	app_stop(&app);
 	ev_loop_destroy(app.loop);
 	conf_free(app.conf);

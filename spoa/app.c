@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "process.h"
+
 #define FRESH_CHECK_S 1.0
 #define STOP_POLL_S 0.01
 #define STOP_MAX_S 0.5 /* for peers that do not close; HAProxy does at once */
@@ -87,7 +89,7 @@ static void stop_cb(struct ev_loop *loop, ev_signal *w, int revents)
 	app->is_stopping = true;
 	log_info("stop signal=%d conns=%u held=%u", w->signum, app->conns.n,
 	    app->agent.hold.n);
-	priv_notify("STOPPING=1");
+	process_notify("STOPPING=1");
 	listeners_stop(&app->listeners);
 	conns_drain(&app->conns);
 	agent_stop(app);

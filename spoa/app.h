@@ -19,7 +19,6 @@
 #include "feed_client.h"
 #include "listener.h"
 #include "log.h"
-#include "priv.h"
 
 #define APP_MAGIC 0x9a7e0001U
 

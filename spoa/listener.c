@@ -7,123 +7,62 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "conf.h"
 #include "log.h"
-#include "numeric.h"
+#include "process.h"
+#include "sock.h"
 
-/* HAProxy may open one connection a held stream; the kernel caps it. */
-#define BACKLOG 4096
 #define RESUME_S 0.1
 
-static int close_keeping_errno(int fd)
+static void add(struct listeners *ls, int fd, const char *path)
 {
-	int saved = errno;
+	struct listener *l = &ls->l[ls->n++];
 
-	(void)close(fd);
-	errno = saved;
-	return -1;
-}
-
-/* Makes way for a new socket file. Gives: -1 and errno if it is in use. */
-static int clear_path(const struct sockaddr_un *sa)
-{
-	struct stat st;
-	int fd, rc;
-
-	if (lstat(sa->sun_path, &st) == -1)
-		return errno == ENOENT ? 0 : -1;
-	if (!S_ISSOCK(st.st_mode)) {
-		errno = ENOTSOCK;
-		return -1;
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1)
-		return -1;
-	rc = connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
-	/* A full queue (EAGAIN) is somebody's too. */
-	if (rc == 0 || errno == EAGAIN) {
-		errno = EADDRINUSE;
-		return close_keeping_errno(fd);
-	}
-	(void)close(fd);
-	return unlink(sa->sun_path);
-}
-
-static int bind_unix(const struct sockaddr_un *sa, struct listen_owner owner)
-{
-	mode_t old;
-	int fd, rc;
-
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1)
-		return -1;
-	/* Nobody else's until it has its owner and mode. */
-	old = umask(0177);
-	rc = bind(fd, (const struct sockaddr *)sa, sizeof(*sa));
-	(void)umask(old);
-	/* The mode first: of a file of another's not even root may change it
-	   without a capability more. */
-	if (rc == -1 || chmod(sa->sun_path, 0660) == -1 ||
-	    chown(sa->sun_path, owner.uid, owner.gid) == -1 ||
-	    listen(fd, BACKLOG) == -1)
-		return close_keeping_errno(fd);
-	return fd;
-}
-
-static int add(struct listeners *ls, int fd, const char *path)
-{
-	struct listener *l = &ls->l[ls->n];
-
-	assert(ls->n < LIM_AGENT_LISTEN + 1);
+	assert(ls->n <= LIM_AGENT_LISTEN + 1);
 	*l = (struct listener){.fd = fd};
 	memcpy(l->path, path, strlen(path) + 1);
-	return (int)ls->n++;
 }
 
-int listener_unix(
-    struct listeners *ls, const char *path, struct listen_owner owner)
+static void listen_unix(struct listeners *ls, const char *conf_path,
+    const char *key, const char *path, struct sock_owner owner)
 {
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	size_t len = strlen(path);
-	int fd;
+	int fd = sock_listen_unix(path, SOCK_STREAM, owner);
 
-	assert(ls != NULL && len < sizeof(sa.sun_path));
-	memcpy(sa.sun_path, path, len + 1);
-	if (clear_path(&sa) == -1)
-		return -1;
-	fd = bind_unix(&sa, owner);
-	return fd == -1 ? -1 : add(ls, fd, path);
-}
-
-int listener_tcp(struct listeners *ls, const char *addr, uint16_t port)
-{
-	struct numeric to;
-	int fd, on = 1;
-
-	assert(ls != NULL);
-	if (!numeric_addr(addr, port, &to)) {
-		errno = EINVAL;
-		return -1;
-	}
-	fd = socket(
-	    to.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
-		return -1;
-	/* A restart must not wait for old connections to fade. */
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1 ||
-	    bind(fd, (const struct sockaddr *)&to.sa, to.len) == -1 ||
-	    listen(fd, BACKLOG) == -1)
-		return close_keeping_errno(fd);
-	return add(ls, fd, "");
+		fatal("%s: %s: cannot listen on unix:%s: %s", conf_path, key,
+		    path, process_listen_error());
+	add(ls, fd, path);
+}
+
+void listeners_make(
+    const struct conf *conf, const char *path, struct listeners *ls)
+{
+	struct sock_owner owner;
+
+	assert(conf != NULL && path != NULL && ls != NULL);
+	owner = process_owner(conf, path);
+	for (unsigned i = 0; i < conf->agent.listen_n; i++) {
+		const struct conf_agent_listen *l = &conf->agent.listen[i];
+		int fd;
+
+		if (l->is_unix) {
+			listen_unix(ls, path, "agent.listen", l->path, owner);
+			continue;
+		}
+		fd = sock_listen_tcp(l->addr, l->port);
+		if (fd == -1)
+			fatal("%s: agent.listen: cannot listen on %s port "
+			      "%u: %s",
+			    path, l->addr, l->port, process_listen_error());
+		add(ls, fd, "");
+	}
+	listen_unix(
+	    ls, path, "agent.desk_socket", conf->agent.desk_socket, owner);
 }
 
 void listener_serve(

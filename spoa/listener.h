@@ -11,17 +11,10 @@
 #include <ev.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "lim.h"
 
-struct conf_agent;
-
-/* Whom a unix socket's file belongs to; -1 leaves it as it is. */
-struct listen_owner {
-	uid_t uid;
-	gid_t gid;
-};
+struct conf;
 
 /* Who takes over the connections of a listener. */
 struct listen_host {
@@ -47,17 +40,12 @@ struct listeners {
 };
 
 /*
- * Needs: strlen(path) < LIM_PATH.
- * Gives: its index, or -1 and errno: EADDRINUSE if somebody listens there,
- * ENOTSOCK if the file is something else. A socket file that nobody listens on
- * is replaced.
+ * Makes all sockets of conf->agent, in its order; the last is the desk's.
+ * `path` is the configuration's: what cannot be made is fatal(), one sentence
+ * with file, key and reason. A socket file that nobody listens on is replaced.
  */
-int listener_unix(struct listeners *ls, const char *path,
-    struct listen_owner owner) __attribute__((warn_unused_result));
-
-/* Needs: a numeric address. Gives: its index, or -1 and errno. */
-int listener_tcp(struct listeners *ls, const char *addr, uint16_t port)
-    __attribute__((warn_unused_result));
+void listeners_make(
+    const struct conf *conf, const char *path, struct listeners *ls);
 
 /* Every listener needs its host before the start. */
 void listener_serve(

@@ -13,8 +13,11 @@
 
 #include "app.h"
 #include "ping.h"
+#include "process.h"
 
 #define CONF_DEFAULT "/etc/patroute/patroute.conf"
+/* HAProxy 3.2 opens one connection for each held stream of a burst. */
+#define FILES_WANTED 32768
 
 enum job {
 	JOB_RUN = 0,
@@ -114,15 +117,15 @@ int main(int argc, char **argv)
 		fatal("cannot start: %s", strerror(errno));
 	app->conf = conf;
 	app->conf_path = path;
-	files = priv_files();
+	files = process_files(FILES_WANTED);
 	/* Root may make sockets in /run; what serves them need not be root. */
-	priv_listen(conf, path, &app->listeners);
-	priv_drop(conf, path);
+	listeners_make(conf, path, &app->listeners);
+	process_drop(conf, path);
 	if (!app_begin(app, files))
 		fatal("cannot start: no memory or no event loop");
 	log_info("ready listeners=%u clusters=%u conns_max=%u",
 	    app->listeners.n, conf->cluster_n, app->conns.max);
-	priv_notify("READY=1");
+	process_notify("READY=1");
 	app_run(app);
 	log_info("stop decisions=%llu",
 	    (unsigned long long)app->agent.stats.decisions);

@@ -19,9 +19,12 @@ MAY_INCLUDE = {
     "prober": {"common", "core", "prober"},
     "spoa": {"common", "spoa"},
 }
-# The two edges that the folder `common` holds, and the log's own pipe.
+# The edges that the folder `common` holds: the feed's, a process's start, and
+# the log's own pipe.
+SOCKETS = ("sys/socket.h", "sys/un.h")
 EDGES_IN_COMMON = {"feed_client.c": IO_HEADERS, "feed_client.h": ("ev.h",),
-                   "log.c": ("poll.h",)}
+                   "numeric.h": SOCKETS, "process.c": SOCKETS,
+                   "sock.c": SOCKETS, "log.c": ("poll.h",)}
 
 
 def part_of(path):

@@ -25,7 +25,8 @@ int sock_listen_unix(const char *path, int type, struct sock_owner owner)
 
 /*
  * Listens on a numeric IPv4 or IPv6 address.
- * Gives: a non-blocking descriptor, or -1 and errno (EINVAL: not numeric).
+ * Gives: a non-blocking descriptor whose connections send at once
+ * (TCP_NODELAY), or -1 and errno (EINVAL: not numeric).
  */
 int sock_listen_tcp(const char *addr, uint16_t port)
     __attribute__((warn_unused_result));

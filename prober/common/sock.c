@@ -4,10 +4,10 @@
  */
 #include "sock.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #include "lim.h"
+#include "numeric.h"
 #include "slice.h"
 
-#define BACKLOG 1024
+/* HAProxy may open one connection a held stream; the kernel caps it. */
+#define BACKLOG 4096
 
 static int close_keeping_errno(int fd)
 {
@@ -103,43 +105,24 @@ int sock_listen_unix(const char *path, int type, struct sock_owner owner)
 	return fd;
 }
 
-static socklen_t inet_addr_of(
-    const char *addr, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
-
-	memset(out, 0, sizeof(*out));
-	if (inet_pton(AF_INET, addr, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		return sizeof(*in);
-	}
-	if (inet_pton(AF_INET6, addr, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(port);
-		return sizeof(*in6);
-	}
-	return 0;
-}
-
 int sock_listen_tcp(const char *addr, uint16_t port)
 {
-	struct sockaddr_storage ss;
+	struct numeric at;
 	int one = 1;
 
 	assert(addr != NULL);
-	socklen_t len = inet_addr_of(addr, port, &ss);
-	if (len == 0) {
+	if (!numeric_addr(addr, port, &at)) {
 		errno = EINVAL;
 		return -1;
 	}
-	int fd =
-	    socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(
+	    at.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return -1;
+	/* A restart must not wait for old connections to fade. */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == -1 ||
-	    bind(fd, (const struct sockaddr *)&ss, len) == -1 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == -1 ||
+	    bind(fd, (const struct sockaddr *)&at.sa, at.len) == -1 ||
 	    listen(fd, BACKLOG) == -1)
 		return close_keeping_errno(fd);
 	return fd;
