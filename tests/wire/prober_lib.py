@@ -61,6 +61,45 @@ def wait_until(question, what, seconds=5.0, step=0.01):
         time.sleep(step)
 
 
+class Stall:
+    """Watches meanwhile how long the machine lets nobody run, in seconds."""
+
+    STEP = 0.01
+
+    def __init__(self):
+        self.longest = 0.0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def _watch(self):
+        then = time.monotonic()
+        while not self._end.wait(self.STEP):
+            now = time.monotonic()
+            self.longest = max(self.longest, now - then - self.STEP)
+            then = now
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join()
+
+
+def unstalled(attempt, bound=0.1, tries=4):
+    """What attempt() gives, made again where the machine itself stood still
+    for longer than the bound: no program keeps its time then."""
+    stalls = []
+    for _ in range(tries):
+        with Stall() as stall:
+            found = attempt()
+        if stall.longest < bound * SLOW:
+            return found
+        stalls.append(round(stall.longest, 2))
+    raise AssertionError(f"the machine stood still each time, s: {stalls}")
+
+
 class Prober:
     """The program with a configuration of its own, in a folder of its own."""
 
