@@ -6,59 +6,26 @@ byte by byte.
 import contextlib
 import os
 import pathlib
-import pwd
 import select
-import shutil
 import signal
 import socket
 import struct
 import subprocess
-import tempfile
 import threading
 import time
 
-import pytest
+from wire_lib import (BUILD, COMPLAINTS, GROUP, SLOW, USER, VALGRIND, folder,
+                      free_port, wait_until)
 
-BUILD = pathlib.Path(os.environ["PATROUTE_BUILD"])
+__all__ = ["folder", "free_port"]
+
 SPOA = BUILD / "spoa" / "patroute-spoa"
-VALGRIND = os.environ.get("PATROUTE_VALGRIND", "").split()
-SLOW = 10 if VALGRIND else 1
-USER = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-GROUP = "nogroup" if os.geteuid() == 0 else USER
-COMPLAINTS = ("assert", "Assertion", "runtime error", "AddressSanitizer",
-              "LeakSanitizer", "Invalid read", "Invalid write",
-              "definitely lost", "ERROR SUMMARY: 1")
 
 # snapshot.h's numbers.
 LEADER, REPLICA, SYNC = 1, 2, 3
 READ, LIVE = 1, 4
 WHY_LEADER, WHY_NO_KEY, WHY_STANDBY, WHY_REPLICA = 1, 4, 13, 16
 UNKNOWN64, UNKNOWN32 = 2 ** 64 - 1, 2 ** 32 - 1
-
-
-@pytest.fixture
-def folder():
-    """A folder that the user whom the program becomes may enter."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="patroute-spoa-"))
-    path.chmod(0o777)
-    yield path
-    shutil.rmtree(path)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_until(question, what, seconds=5.0, step=0.005):
-    end = time.monotonic() + seconds * SLOW
-    while True:
-        answer = question()
-        if answer:
-            return answer
-        assert time.monotonic() < end, f"not in {seconds} s: {what}"
-        time.sleep(step)
 
 
 # --- the program ------------------------------------------------------------
