@@ -18,13 +18,17 @@
 
 #include "gap.h"
 #include "http_client.h"
+#include "http_error.h"
 #include "lim.h"
 
 #define CLIENT_MAGIC 0x48747443u
 #define REQ_MAGIC 0x48747452u
 #define IO_PRIORITY 1 /* data that arrived is read before a deadline ends it */
-#define URL_MAX 512
+#define URL_MAX 1024
 #define TO_MAX 128
+/* A stream may be silent for hours; its peer may not be gone that long. */
+#define ALIVE_IDLE_S 5L
+#define ALIVE_EVERY_S 2L
 
 struct http_req {
 	unsigned magic;
@@ -39,6 +43,7 @@ struct http_req {
 	struct mono asked;
 	char *body;
 	size_t body_len, body_room;
+	const char *keep[HTTP_KEPT];
 	bool (*piece)(void *arg, struct slice bytes);
 	void (*done)(void *arg, const struct http_answer *answer);
 	void *arg;
@@ -93,6 +98,20 @@ static void free_req(struct http_req *r)
 	free(r);
 }
 
+static void keep_headers(const struct http_req *r, struct http_answer *a)
+{
+	struct curl_header *h;
+	size_t i;
+
+	for (i = 0; i < HTTP_KEPT; i++) {
+		if (r->keep[i] != NULL &&
+		    curl_easy_header(r->easy, r->keep[i], 0, CURLH_HEADER, -1,
+			&h) == CURLHE_OK)
+			(void)slice_copy(slice_str(h->value), a->kept[i],
+			    sizeof(a->kept[i]));
+	}
+}
+
 /* The request is gone before its owner hears of it, so it may ask again. */
 static void finish(struct http_req *r, enum ev_rc rc)
 {
@@ -104,6 +123,7 @@ static void finish(struct http_req *r, enum ev_rc rc)
 	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &a.status);
 	if (is_gap_since(&r->client->gap, r->asked))
 		a.rc = EV_RC_LOCAL;
+	keep_headers(r, &a);
 	a.body = slice_of(body, r->body_len);
 	r->body = NULL;
 	free_req(r);
@@ -111,60 +131,16 @@ static void finish(struct http_req *r, enum ev_rc rc)
 	free(body);
 }
 
-static enum ev_rc rc_of_errno(long err)
-{
-	switch (err) {
-	case ECONNREFUSED:
-		return EV_RC_REFUSED;
-	case ECONNRESET:
-	case EPIPE:
-		return EV_RC_LOST;
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-	case ENOBUFS:
-	case EADDRNOTAVAIL:
-	case EAGAIN: /* no ephemeral port, says connect(2) */
-		return EV_RC_LOCAL;
-	default: /* no route, unreachable, prohibited: silence */
-		return EV_RC_TIMEOUT;
-	}
-}
-
-static enum ev_rc rc_of_curl(const struct http_req *r, CURLcode code)
+static enum ev_rc rc_of(const struct http_req *r, CURLcode code)
 {
 	long err = 0;
 
-	if (r->local || code == CURLE_OUT_OF_MEMORY)
+	if (r->local)
 		return EV_RC_LOCAL;
 	if (r->too_large)
 		return EV_RC_LIMIT;
 	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &err);
-	/* The list of curl's codes is open: what is not named is no HTTP. */
-	switch ((int)code) {
-	case CURLE_OK:
-		return EV_RC_OK;
-	case CURLE_COULDNT_CONNECT:
-		return rc_of_errno(err);
-	case CURLE_OPERATION_TIMEDOUT:
-		return EV_RC_TIMEOUT;
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
-		return EV_RC_LOST;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-	case CURLE_SSL_INVALIDCERTSTATUS:
-		return EV_RC_TLS;
-	default:
-		return EV_RC_PARSE;
-	}
+	return http_error_of_curl(code, err);
 }
 
 static bool start_req(struct http_req *r)
@@ -210,7 +186,7 @@ static void reap(struct http_client *c)
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &r);
-		finish(req_of(r), rc_of_curl(r, code));
+		finish(req_of(r), rc_of(r, code));
 	}
 }
 
@@ -307,7 +283,7 @@ static curl_socket_t open_socket_cb(
 
 	(void)purpose;
 	if (fd == -1)
-		r->local = rc_of_errno(errno) == EV_RC_LOCAL;
+		r->local = http_error_of_errno(errno) == EV_RC_LOCAL;
 	return fd == -1 ? CURL_SOCKET_BAD : fd;
 }
 
@@ -430,6 +406,31 @@ static void set_bounds(struct http_req *r, bool fresh)
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, r);
 }
 
+/* Copied, so that a reload may replace the texts under a kept connection. */
+static bool set_blob(CURL *easy, CURLoption option, struct slice s)
+{
+	struct curl_blob blob = {.data = (void *)(uintptr_t)s.p,
+	    .len = s.len,
+	    .flags = CURL_BLOB_COPY};
+
+	return s.len == 0 || curl_easy_setopt(easy, option, &blob) == CURLE_OK;
+}
+
+static bool set_tls(struct http_req *r, const struct http_tls *pem)
+{
+	return pem == NULL ||
+	    (set_blob(r->easy, CURLOPT_CAINFO_BLOB, pem->ca) &&
+		set_blob(r->easy, CURLOPT_SSLCERT_BLOB, pem->cert) &&
+		set_blob(r->easy, CURLOPT_SSLKEY_BLOB, pem->key));
+}
+
+static void set_alive(struct http_req *r)
+{
+	curl_easy_setopt(r->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(r->easy, CURLOPT_TCP_KEEPIDLE, ALIVE_IDLE_S);
+	curl_easy_setopt(r->easy, CURLOPT_TCP_KEEPINTVL, ALIVE_EVERY_S);
+}
+
 static bool set_up(struct http_req *r, const struct http_ask *ask)
 {
 	r->easy = curl_easy_init();
@@ -438,7 +439,13 @@ static bool set_up(struct http_req *r, const struct http_ask *ask)
 	set_bounds(r, ask->fresh);
 	if (!set_target(r, ask))
 		return false;
+	if (ask->tls && !set_tls(r, ask->pem))
+		return false;
+	if (ask->deadline.us == 0)
+		set_alive(r);
 	if (ask->header != NULL && !add_header(r, ask->header))
+		return false;
+	if (ask->auth != NULL && !add_header(r, ask->auth))
 		return false;
 	if (ask->post != NULL) {
 		if (!add_header(r, "Content-Type: application/json") ||
@@ -464,6 +471,7 @@ struct http_req *http_client_ask(
 		return NULL;
 	r->magic = REQ_MAGIC;
 	r->client = c;
+	memcpy(r->keep, ask->keep, sizeof(r->keep));
 	r->piece = ask->piece;
 	r->done = ask->done;
 	r->arg = ask->arg;

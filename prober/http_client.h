@@ -24,11 +24,27 @@ struct http_req;
  * no route), LOST (ended half-way), TLS, PARSE (not HTTP), LIMIT (too large),
  * LOCAL (our own exhaustion, or the loop stood still meanwhile).
  */
+enum {
+	HTTP_KEPT = 2,      /* headers of an answer that may be kept */
+	HTTP_KEPT_ROOM = 32 /* of each value, with its NUL */
+};
+
 struct http_answer {
 	enum ev_rc rc;
 	long status;       /* 0 unless a status line came */
 	struct slice body; /* valid during the callback; empty if streamed */
 	struct mono asked, at;
+	/* Of the headers in `keep`; "": absent, or too long for any of ours. */
+	char kept[HTTP_KEPT][HTTP_KEPT_ROOM];
+};
+
+/*
+ * PEM texts, in memory: nothing reads files on the loop. Empty ca: the
+ * system's authorities; empty cert: none is shown. The peer's certificate and
+ * name are always verified.
+ */
+struct http_tls {
+	struct slice ca, cert, key;
 };
 
 struct http_ask {
@@ -36,10 +52,13 @@ struct http_ask {
 	const char *name; /* for the Host header and TLS; NULL: addr */
 	uint16_t port;
 	bool tls;
+	const struct http_tls *pem; /* where tls; NULL: all empty */
 	bool fresh; /* a connection of its own: the peer closes it anyway */
-	const char *path;    /* with its leading slash */
-	const char *post;    /* a JSON body; NULL: GET */
-	const char *header;  /* one more header line, or NULL */
+	const char *path;            /* with its leading slash */
+	const char *post;            /* a JSON body; NULL: GET */
+	const char *header;          /* one more header line, or NULL */
+	const char *auth;            /* likewise: "Authorization: …" */
+	const char *keep[HTTP_KEPT]; /* names of headers to keep, or NULL */
 	struct dur deadline; /* from the start; 0: none (streams only) */
 	/*
 	 * A stream: gets each piece of a 200's body as it comes; false ends
@@ -59,7 +78,8 @@ struct http_client *http_client_new(struct ev_loop *loop)
 void http_client_free(struct http_client *c);
 
 /*
- * Needs: ask's strings until it returns; done != NULL.
+ * Needs: ask's strings and PEM texts until it returns, the names in `keep`
+ * until the end; done != NULL.
  * Gives: the request, or NULL if it could not even be started (local
  * exhaustion); done is then not called. Never calls back from inside.
  */

@@ -5,6 +5,7 @@ add_library(patroute_sources STATIC
 	etcd_cluster.c
 	gap.c
 	http_client.c
+	http_error.c
 	patroni.c
 	pg_error.c
 	pg_row.c
