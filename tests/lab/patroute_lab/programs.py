@@ -78,8 +78,10 @@ def _patroni(lab, host):
 
 
 # As in the field: master and worker, root at first, haproxy then.
-HAPROXY = ["haproxy", "-W", "-S",
-           "/run/haproxy/master.sock,mode,660,group,haproxy"]
+def _haproxy_argv(lab, files):
+    argv = [lab.settings["haproxy"], "-W", "-S",
+            "/run/haproxy/master.sock,mode,660,group,haproxy"]
+    return argv + [word for path in files for word in ("-f", path)]
 
 
 def _haproxy(lab, host):
@@ -89,7 +91,7 @@ def _haproxy(lab, host):
         if text is not None:
             write(lab.paths.host(host, "classic.cfg"), text)
     machine = lab.machine(host)
-    return Program("haproxy", "root", HAPROXY + ["-f", path],
+    return Program("haproxy", "root", _haproxy_argv(lab, [path]),
                    config.haproxy_env(lab.settings), prepare,
                    lambda: _has_admin_socket(machine))
 
@@ -113,8 +115,7 @@ def _agent(lab, host):
 
 def _haproxy_of_ours(lab, host):
     machine = lab.machine(host)
-    argv = HAPROXY + [word for path in ours.haproxy_files()
-                      for word in ("-f", path)]
+    argv = _haproxy_argv(lab, ours.haproxy_files())
     env = {**ours.haproxy_env(), "CLASSIC_CHECKS": lab.settings["checks"]}
     return Program("haproxy", "root", argv, env,
                    ready=lambda: _has_admin_socket(machine))

@@ -29,6 +29,12 @@ def _size(text):
     return text
 
 
+def _program(text):
+    if not re.fullmatch(r"[a-z]+|/[^\0]+", text):
+        raise ValueError("a program of the system, or its absolute path")
+    return text
+
+
 # key: (default, parser, help). The defaults of Patroni's timings are
 # Patroni's own: what the classic way is measured with.
 TABLE = {
@@ -39,6 +45,8 @@ TABLE = {
                  "size of a tmpfs for each data directory; none = disk"),
     "route": ("patroute", _choice("patroute", "classic"),
               "how 5000 to 5002 are routed"),
+    "haproxy": ("haproxy", _program,
+                "another HAProxy than Debian's, by its path"),
     "checks": ("stock", _choice("stock", "tuned"),
                "check timings of the classic configuration"),
     "ttl": ("30", _number(20, 3600), "Patroni: seconds of the leader key"),
