@@ -2,6 +2,7 @@
  * test_pure.c - the meter's pure parts: messages, passwords, commands, the
  * history's own text, etcd's answers.
  */
+#include "answers.h"
 #include "etcd_json.h"
 #include "history.h"
 #include "pgwire.h"
@@ -308,6 +309,91 @@ static void range_of_a_prefix(void **state)
 	assert_false(etcd_range_request("", out, sizeof(out)));
 }
 
+/* What the answer holds: its messages' types, and the values of its rows. */
+static void look_at(const struct pgw_out *o, char *types, char values[3][48])
+{
+	size_t at = 0, n = 0;
+	struct pgw_msg m;
+
+	for (size_t used = 0, row_n = 0; at < o->len; at += used) {
+		assert_int_equal(
+		    pgw_read(o->b + at, o->len - at, &m, &used), PGW_OK);
+		types[n++] = m.type;
+		for (unsigned i = 0; m.type == 'D' && row_n < 3; i++) {
+			if (!pgw_column(&m, i, values[row_n], 48))
+				break;
+			row_n++;
+		}
+	}
+	types[n] = '\0';
+}
+
+static const struct pgw_out *answer_to(const struct answers *a, const char *sql)
+{
+	return answers_find(a, (const unsigned char *)sql, strlen(sql) + 1);
+}
+
+static void a_responder_answers_as_its_server(void **state)
+{
+	static const char write[] = ANSWERS_ASK ";INSERT INTO t VALUES(1)";
+	struct answers a;
+	struct pgw_error e;
+	struct pgw_msg m;
+	char types[16], values[3][48];
+	size_t used;
+
+	(void)state;
+	assert_true(answers_init(&a, "192.168.34.124", false));
+	look_at(&a.greeting, types, values);
+	assert_string_equal(types, "RKZ");
+	look_at(answer_to(&a, ANSWERS_ASK), types, values);
+	assert_string_equal(types, "TDCZ");
+	assert_string_equal(values[0], "192.168.34.124");
+	assert_string_equal(values[1], "f");
+	look_at(answer_to(&a, write), types, values);
+	assert_string_equal(types, "TDCTDCZ");
+	assert_string_equal(values[2], "1");
+
+	assert_true(answers_init(&a, "192.168.34.136", true));
+	look_at(answer_to(&a, write), types, values);
+	assert_string_equal(types, "TDCEZ");
+	assert_string_equal(values[1], "t");
+	look_at(answer_to(&a, ANSWERS_ASK ";DROP TABLE t"), types, values);
+	assert_string_equal(types, "EZ");
+	assert_int_equal(
+	    pgw_read(a.unknown.b, a.unknown.len, &m, &used), PGW_OK);
+	pgw_error_read(&m, &e);
+	assert_string_equal(e.state, "0A000");
+	assert_ptr_equal(answer_to(&a, ""), &a.unknown);
+}
+
+static void a_responder_reads_first_packets(void **state)
+{
+	const char *const params[] = {"user", "u", NULL};
+	struct pgw_out o = {.len = 0};
+	unsigned char cancel[16] = {0, 0, 0, 16, 4, 210, 22, 46};
+	size_t used = 0;
+
+	(void)state;
+	pgw_startup(&o, params);
+	for (size_t n = 0; n < o.len; n++)
+		assert_int_equal(
+		    answers_read_first(o.b, n, &used), ANSWERS_MORE);
+	assert_int_equal(
+	    answers_read_first(o.b, o.len, &used), ANSWERS_STARTUP);
+	assert_int_equal(used, o.len);
+	o.len = 0;
+	pgw_ssl_request(&o);
+	assert_int_equal(
+	    answers_read_first(o.b, o.len, &used), ANSWERS_ENCRYPT);
+	assert_int_equal(used, 8);
+	assert_int_equal(answers_read_first(cancel, 16, &used), ANSWERS_CLOSE);
+	memset(cancel, 0xff, sizeof(cancel));
+	assert_int_equal(answers_read_first(cancel, 16, &used), ANSWERS_CLOSE);
+	memset(cancel, 0, sizeof(cancel));
+	assert_int_equal(answers_read_first(cancel, 16, &used), ANSWERS_CLOSE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +411,8 @@ int main(void)
 	    cmocka_unit_test(lines_are_json),
 	    cmocka_unit_test(watch_answers),
 	    cmocka_unit_test(range_of_a_prefix),
+	    cmocka_unit_test(a_responder_answers_as_its_server),
+	    cmocka_unit_test(a_responder_reads_first_packets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  */
 #include "meter.h"
 
+#include "answers.h"
 #include "clock.h"
 
 #include <assert.h>
@@ -10,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ASK "SELECT inet_server_addr(),pg_is_in_recovery()"
 
 static bool is_made_of(const char *s, const char *chars)
 {
@@ -41,12 +40,13 @@ void who_query(const struct meter *m, enum kind kind, const char *label,
 	assert(is_label(label) && is_word(m->table) && is_word(m->run));
 	if (kind == KIND_WRITE)
 		n = snprintf(sql, METER_SQL,
-		    ASK ";INSERT INTO %s(run,label,seq,node,txid) VALUES("
-			"'%s','%s',%" PRId64
-			",inet_server_addr(),txid_current()) RETURNING txid",
+		    ANSWERS_ASK
+		    ";INSERT INTO %s(run,label,seq,node,txid) VALUES("
+		    "'%s','%s',%" PRId64
+		    ",inet_server_addr(),txid_current()) RETURNING txid",
 		    m->table, m->run, label, seq);
 	else
-		n = snprintf(sql, METER_SQL, ASK);
+		n = snprintf(sql, METER_SQL, ANSWERS_ASK);
 	assert(n > 0 && n < METER_SQL);
 	(void)n;
 }
