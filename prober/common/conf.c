@@ -329,7 +329,7 @@ static bool read_listen(
 	struct conf_listen *l = &c->listen[i];
 	cfg_t *sec = cfg_getnsec(src->root, "listen", i);
 
-	l->max_lag_bytes = UINT64_MAX;
+	l->max_lag = (struct conf_lag){UINT64_MAX, UINT32_MAX};
 	if (!read_title(src, sec, l->name) ||
 	    !read_section(src, c, "listen", sec, l))
 		return false;
@@ -543,8 +543,8 @@ struct intent conf_listen_intent(const struct conf *c, uint16_t listen)
 	return (struct intent){.listen = listen,
 	    .want = (uint8_t)l->target,
 	    .flags = (uint8_t)flags,
-	    .max_lag_bytes = l->max_lag_bytes,
-	    .max_lag_ms = UINT32_MAX};
+	    .max_lag_bytes = l->max_lag.bytes,
+	    .max_lag_ms = l->max_lag.ms};
 }
 
 const char *conf_server_of(const struct conf_cluster *c, const char *member)

@@ -30,6 +30,12 @@ struct conf_map {
 	char member[LIM_NAME], server[LIM_NAME];
 };
 
+/* How far a replica may lag: both bounds hold, the largest value is none. */
+struct conf_lag {
+	uint64_t bytes; /* UINT64_MAX: any */
+	uint32_t ms;    /* UINT32_MAX: any */
+};
+
 struct conf_cluster {
 	char name[LIM_NAME];  /* the title; HAProxy's backends are NAME_… */
 	char scope[LIM_NAME]; /* Patroni's; default: name */
@@ -44,7 +50,9 @@ struct conf_cluster {
 	struct dur max_age_dcs, max_age_rest, max_age_sql; /* 3 s, 2 s, 2 s */
 	struct dur fence, silence, silence_close;          /* 30 s, 2 s, 10 s */
 	struct dur follow_grace;                           /* 10 s */
-	uint64_t max_lag_bytes;                            /* 16 MB */
+	struct conf_lag max_lag;                           /* 16 MB, any ms */
+	struct dur lag_grace;                              /* 1 s */
+	struct dur slow_start;                             /* 0: off */
 	enum snap_fallback read_fallback;                  /* primary */
 };
 
@@ -54,7 +62,7 @@ struct conf_listen {
 	uint16_t cluster; /* index into conf.cluster */
 	enum intent_want target;
 	bool startup_options;        /* the startup data may choose */
-	uint64_t max_lag_bytes;      /* UINT64_MAX: the cluster's */
+	struct conf_lag max_lag;     /* any: the cluster's */
 	enum snap_fallback fallback; /* default: the cluster's read_fallback */
 };
 

@@ -21,7 +21,7 @@ enum conf_type {
 	CONF_ADDRESS,   /* numeric */
 	CONF_NUMBER,
 	CONF_DURATION,
-	CONF_SIZE,
+	CONF_LAG, /* a size, a duration, or both */
 	CONF_ENUM,
 	CONF_CLUSTER, /* the name of a cluster, kept as its index */
 	CONF_ENDPOINTS,

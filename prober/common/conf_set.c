@@ -72,13 +72,46 @@ static bool set_number(const struct conf_key *k, void *field, struct slice s)
 	return true;
 }
 
-static bool set_size(const struct conf_key *k, void *field, struct slice s)
+/* Takes the word before the first blank off *s, and the blanks behind it. */
+static struct slice next_word(struct slice *s)
 {
-	uint64_t v;
+	struct slice word = *s;
 
-	if (!num_size(s, (uint64_t)k->min, (uint64_t)k->max, &v))
-		return false;
-	store(field, k->size, v);
+	word.len = 0;
+	while (word.len < s->len && s->p[word.len] != ' ')
+		word.len++;
+	*s = slice_skip(*s, word.len);
+	while (s->len > 0 && s->p[0] == ' ')
+		*s = slice_skip(*s, 1);
+	return word;
+}
+
+/* A size, a duration, or one of each in either order. */
+static bool set_lag(
+    const struct conf_key *k, struct conf_lag *lag, struct slice s)
+{
+	bool has_bytes = false, has_ms = false;
+
+	assert(k->size == sizeof(*lag));
+	do {
+		struct slice word = next_word(&s);
+		struct dur d;
+
+		if (!has_bytes &&
+		    num_size(word, 0, UINT64_MAX - 1, &lag->bytes)) {
+			has_bytes = true;
+			continue;
+		}
+		if (has_ms ||
+		    !num_dur(word, dur_us(k->min), dur_us(k->max), &d))
+			return false;
+		lag->ms = (uint32_t)dur_to_ms(d);
+		has_ms = true;
+	} while (s.len > 0);
+	if (!has_bytes)
+		lag->bytes = UINT64_MAX;
+	if (!has_ms)
+		lag->ms = UINT32_MAX;
 	return true;
 }
 
@@ -226,8 +259,8 @@ bool conf_set(const struct conf *c, const struct conf_key *k, void *section,
 		return set_number(k, field, text);
 	case CONF_DURATION:
 		return set_dur(k, field, text);
-	case CONF_SIZE:
-		return set_size(k, field, text);
+	case CONF_LAG:
+		return set_lag(k, field, text);
 	case CONF_ENUM:
 		return set_enum(k, field, text);
 	case CONF_CLUSTER:
@@ -316,9 +349,11 @@ const char *conf_expected(
 		    "a duration from %s to %s, such as 500ms, 3s or 10min",
 		    dur_words(k->min, min, sizeof(min)),
 		    dur_words(k->max, max, sizeof(max)));
-	else if (k->type == CONF_SIZE)
+	else if (k->type == CONF_LAG)
 		(void)snprintf(buf, CONF_EXPECTED,
-		    "a size in B, kB, MB, GB or TB, such as 16MB");
+		    "a size in B, kB, MB, GB or TB, a duration of at most %s, "
+		    "or both: 16MB, 500ms, \"16MB 500ms\"",
+		    dur_words(k->max, max, sizeof(max)));
 	else
 		(void)snprintf(buf, CONF_EXPECTED, "%s", words[k->type]);
 	return buf;

@@ -91,8 +91,21 @@ static const struct conf_key keys[] = {
 	CLUSTER(follow_grace), 1 * MS, 10 * MINUTE, NULL, "10s",
 	"How long replicas have to follow a new leader before streaming and "
 	"lag count again."},
-    {"cluster", "max_lag", CONF_SIZE, false, true, CLUSTER(max_lag_bytes), 0,
-	INT64_MAX, NULL, "16MB", "How far a replica may lag and be read."},
+    {"cluster", "max_lag", CONF_LAG, false, true, CLUSTER(max_lag), 0, MINUTE,
+	NULL, "16MB",
+	"How far a replica may lag and be read, in bytes of WAL, in time, or "
+	"both. Time is that since the leader stood where the replica stands "
+	"now; members are asked once a second, and no finer is it known. A "
+	"replica that left comes back at half of the bound."},
+    {"cluster", "lag_grace", CONF_DURATION, false, true, CLUSTER(lag_grace), 0,
+	MINUTE, NULL, "1s",
+	"How long a replica that is read may be beyond max_lag before it "
+	"leaves."},
+    {"cluster", "slow_start", CONF_DURATION, false, true, CLUSTER(slow_start),
+	0, 60 * MINUTE, NULL, "0s",
+	"How long the share of reads of a replica that has become fit takes "
+	"to grow to its full weight; 0s: it has that at once. The weight is "
+	"the member's tag patroute_weight, 0 to 256, or 100; 0: no reads."},
     {"cluster", "read_fallback", CONF_ENUM, false, true, CLUSTER(read_fallback),
 	0, 0, fallbacks, "primary", "Where reads go when no replica is left."},
 
@@ -106,8 +119,8 @@ static const struct conf_key keys[] = {
 	LISTEN(startup_options), 0, 0, bools, "false",
 	"May a client choose otherwise by patroute.* options, application_name "
 	"or server name?"},
-    {"listen", "max_lag", CONF_SIZE, false, true, LISTEN(max_lag_bytes), 0,
-	INT64_MAX, NULL, NULL, "A closer bound than the cluster's."},
+    {"listen", "max_lag", CONF_LAG, false, true, LISTEN(max_lag), 0, MINUTE,
+	NULL, NULL, "A closer bound than the cluster's."},
     {"listen", "fallback", CONF_ENUM, false, true, LISTEN(fallback), 0, 0,
 	fallbacks, NULL, "Other than the cluster's read_fallback."},
 

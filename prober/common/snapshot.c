@@ -237,6 +237,7 @@ static const struct {
     [SNAP_WHY_NOLOADBALANCE] = {"noloadbalance", "it is tagged noloadbalance"},
     [SNAP_WHY_TAKES_KEY] = {"takes-key", "it is becoming the leader"},
     [SNAP_WHY_DRAINED] = {"drained", "an operator drains it"},
+    [SNAP_WHY_NO_WEIGHT] = {"no-weight", "its tag patroute_weight is 0"},
     [SNAP_WHY_DIVERGED] = {"diverged",
 	"it is on a higher timeline than the leader"},
     [SNAP_WHY_NOT_IN_HAPROXY] = {"not-in-haproxy",

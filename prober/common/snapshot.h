@@ -45,6 +45,7 @@ enum snap_why {
 	SNAP_WHY_NOLOADBALANCE,
 	SNAP_WHY_TAKES_KEY,      /* becomes the leader: no reads from now on */
 	SNAP_WHY_DRAINED,        /* by an operator, here or in HAProxy */
+	SNAP_WHY_NO_WEIGHT,      /* its tag patroute_weight is 0 */
 	SNAP_WHY_DIVERGED,       /* a higher timeline than the leader's */
 	SNAP_WHY_NOT_IN_HAPROXY, /* HAProxy has no server of this name */
 	SNAP_WHY_NO_REPLICA,     /* of a decision: none is fit for reads */

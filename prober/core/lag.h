@@ -10,9 +10,9 @@
 
 #include "mono.h"
 
-#define LAG_RING 128
-/* Entries closer than this are merged: 128 of them then reach back 25 s, also
-   while the leader is asked every 20 ms. */
+#define LAG_RING 320
+/* Entries closer than this are merged: 320 of them then reach back a minute,
+   the greatest bound in time, also while the leader is asked every 20 ms. */
 #define LAG_STEP_MS 200
 
 struct lag_ring {

@@ -19,7 +19,9 @@ struct policy policy_of(const struct conf_cluster *c)
 	    .silence_close = c->silence_close,
 	    .follow_grace = c->follow_grace,
 	    .early_hold = dur_ms(EARLY_HOLD_MS),
-	    .max_lag_bytes = c->max_lag_bytes,
+	    .max_lag = c->max_lag,
+	    .lag_grace = c->lag_grace,
+	    .slow_start = c->slow_start,
 	    .read_fallback = c->read_fallback,
 	};
 }

@@ -9,12 +9,13 @@
 #include "conf.h"
 #include "mono.h"
 
-/* All durations are positive; the defaults are those of conf.h. */
+/* All durations but those said are positive; the defaults are those of conf.h. */
 struct policy {
 	struct dur max_age_dcs, max_age_rest, max_age_sql;
 	struct dur fence, silence, silence_close, follow_grace;
 	struct dur early_hold; /* the agents'; policy_of() has its default */
-	uint64_t max_lag_bytes;
+	struct conf_lag max_lag;
+	struct dur lag_grace, slow_start; /* 0: none */
 	enum snap_fallback read_fallback;
 };
 

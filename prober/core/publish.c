@@ -76,7 +76,8 @@ static uint16_t weight_of(const struct making *k, int i)
 {
 	uint16_t w = k->ev->m[i].dcs.weight;
 
-	return w < SNAP_WEIGHT_MAX ? w : SNAP_WEIGHT_MAX;
+	return reads_weight(k->in->reads, i,
+	    w < SNAP_WEIGHT_MAX ? w : SNAP_WEIGHT_MAX, k->in->pol, k->now);
 }
 
 static uint8_t flags_of(const struct making *k, int i)
@@ -103,6 +104,8 @@ static enum snap_why why_of(const struct making *k, int i)
 		return k->in->verdict->why;
 	if (k->in->reads->fit[i] && k->in->site->drained[i])
 		return SNAP_WHY_DRAINED;
+	if (k->in->reads->fit[i] && weight_of(k, i) == 0)
+		return SNAP_WHY_NO_WEIGHT;
 	return k->in->reads->why[i];
 }
 

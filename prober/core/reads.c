@@ -111,12 +111,41 @@ static bool is_cut_off(
 	return rest && m->rest.streaming_known && !m->rest.streaming;
 }
 
+static bool is_lag(enum snap_why why)
+{
+	return why == SNAP_WHY_LAG_BYTES || why == SNAP_WHY_LAG_TIME;
+}
+
+/* The bound by which one stays; who left for its lag comes back at half. */
+static struct conf_lag bound_of(const struct policy *pol, enum snap_why behind)
+{
+	struct conf_lag b = pol->max_lag;
+
+	if (!is_lag(behind))
+		return b;
+	if (b.bytes != UINT64_MAX)
+		b.bytes /= 2;
+	if (b.ms != UINT32_MAX)
+		b.ms /= 2;
+	return b;
+}
+
+/* A lag that is not known is not zero. */
+static enum snap_why why_of_lag(struct reads_lag lag, struct conf_lag bound)
+{
+	if (bound.bytes != UINT64_MAX && lag.bytes > bound.bytes)
+		return SNAP_WHY_LAG_BYTES;
+	if (bound.ms != UINT32_MAX && lag.ms > bound.ms)
+		return SNAP_WHY_LAG_TIME;
+	return SNAP_WHY_REPLICA;
+}
+
 /*
  * Does it follow the leader? REPLICA: yes, within the bounds. NONE: it cannot
  * be told, because nobody knows where the leader stands.
  */
 static enum snap_why why_of_following(const struct cluster_ev *ev, int member,
-    const struct policy *pol, struct mono now)
+    struct conf_lag bound, const struct policy *pol, struct mono now)
 {
 	const struct ev_member *m = &ev->m[member];
 
@@ -126,10 +155,7 @@ static enum snap_why why_of_following(const struct cluster_ev *ev, int member,
 		return SNAP_WHY_NOT_STREAMING;
 	if (ev->lag.n == 0)
 		return SNAP_WHY_NONE;
-	/* A lag that is not known is not zero. */
-	if (reads_lag(ev, member, pol, now).bytes > pol->max_lag_bytes)
-		return SNAP_WHY_LAG_BYTES;
-	return SNAP_WHY_REPLICA;
+	return why_of_lag(reads_lag(ev, member, pol, now), bound);
 }
 
 static bool is_asked_since(const struct ev_slot *s, struct mono t)
@@ -166,13 +192,21 @@ static bool is_past_grace(const struct cluster_ev *ev, enum snap_why why,
 	    !is_mono_fresh(ev->confirmed_at, pol->follow_grace, now);
 }
 
+/* Over the bound, but not for long yet. */
+static bool is_lag_borne(enum snap_why why, struct mono since,
+    const struct policy *pol, struct mono now)
+{
+	return is_lag(why) && is_mono_fresh(since, pol->lag_grace, now);
+}
+
 /* A running replica: follows well enough, or did when that was last told. */
 static enum snap_why judge_replica(const struct cluster_ev *ev, int member,
     const struct policy *pol, struct mono now, struct reads_state *st)
 {
 	bool led = ev->confirmed >= 0;
+	struct conf_lag bound = bound_of(pol, st->behind[member]);
 	enum snap_why why =
-	    led ? why_of_following(ev, member, pol, now) : SNAP_WHY_NONE;
+	    led ? why_of_following(ev, member, bound, pol, now) : SNAP_WHY_NONE;
 	struct mono *doubt = &st->doubt[member];
 
 	if (why == SNAP_WHY_REPLICA) {
@@ -185,7 +219,9 @@ static enum snap_why judge_replica(const struct cluster_ev *ev, int member,
 		*doubt = now;
 	/* Who is no reader has nothing to lose by the doubt. */
 	if (is_mono_set(*doubt) && is_past_grace(ev, why, pol, now) &&
-	    (!st->fit[member] || is_leader_heard_since(ev, *doubt, pol, now)))
+	    (!st->fit[member] ||
+		(is_leader_heard_since(ev, *doubt, pol, now) &&
+		    !is_lag_borne(why, *doubt, pol, now))))
 		st->behind[member] = why;
 	if (st->behind[member] != SNAP_WHY_NONE)
 		return st->behind[member];
@@ -221,6 +257,7 @@ static void forget(struct reads_state *st, int i, struct mono since)
 {
 	st->since[i] = since;
 	st->fit[i] = false;
+	st->fit_at[i] = unset;
 	st->behind[i] = SNAP_WHY_NONE;
 	st->doubt[i] = unset;
 	st->led[i] = false;
@@ -235,9 +272,29 @@ void reads_judge(const struct cluster_ev *ev, const struct policy *pol,
 			forget(st, i, ev->m[i].since);
 		st->why[i] = judge(ev, i, pol, now, st);
 		st->fit[i] = st->why[i] == SNAP_WHY_REPLICA;
+		if (!st->fit[i])
+			st->fit_at[i] = unset;
+		else if (!is_mono_set(st->fit_at[i]))
+			st->fit_at[i] = now;
 	}
 	for (int i = ev->n; i < LIM_MEMBERS; i++) {
 		st->why[i] = SNAP_WHY_NONE;
 		st->fit[i] = false;
+		st->fit_at[i] = unset;
 	}
+}
+
+uint16_t reads_weight(const struct reads_state *st, int member, uint16_t weight,
+    const struct policy *pol, struct mono now)
+{
+	struct mono from;
+	int64_t part;
+
+	assert(st != NULL && pol != NULL && member >= 0);
+	assert(member < LIM_MEMBERS && weight <= SNAP_WEIGHT_MAX);
+	from = st->fit_at[member];
+	if (weight == 0 || !is_mono_fresh(from, pol->slow_start, now))
+		return weight;
+	part = weight * mono_sub(now, from).us / pol->slow_start.us;
+	return part > 0 ? (uint16_t)part : 1;
 }

@@ -29,10 +29,13 @@ static void defaults(void **state)
 	assert_int_equal(cl->silence.us, 2000000);
 	assert_int_equal(cl->silence_close.us, 10000000);
 	assert_int_equal(cl->follow_grace.us, 10000000);
-	assert_int_equal(cl->max_lag_bytes, 16777216);
+	assert_int_equal(cl->max_lag.bytes, 16777216);
+	assert_true(cl->max_lag.ms == UINT32_MAX);
+	assert_int_equal(cl->lag_grace.us, 1000000);
+	assert_int_equal(cl->slow_start.us, 0);
 	assert_int_equal(cl->read_fallback, SNAP_FALLBACK_PRIMARY);
 	assert_int_equal(c->listen[0].fallback, SNAP_FALLBACK_PRIMARY);
-	assert_true(c->listen[0].max_lag_bytes == UINT64_MAX);
+	assert_true(c->listen[0].max_lag.bytes == UINT64_MAX);
 	assert_false(c->listen[0].startup_options);
 	assert_string_equal(c->prober.feed_socket, "/run/patroute/feed.sock");
 	assert_string_equal(c->prober.http_address, "127.0.0.1");
@@ -56,12 +59,13 @@ static void clusters_and_listeners(void **state)
 	    "cluster a { scope = batman namespace = \"/db/\"\n"
 	    " etcd = { \"https://[fd00::1]:2379\", \"http://10.0.0.1:1\" }\n"
 	    " server_map = { \"node1=dc1-psql-node1\", \"x/y=z\" }\n"
-	    " max_lag = 1GB read_fallback = none fence = 1min }\n"
+	    " max_lag = \"2s  1GB\" read_fallback = none fence = 1min }\n"
 	    "cluster b { " ETCD " }\n"
 	    "listen w { port = 5000 cluster = b target = primary }\n"
 	    "listen r { port = 5001 cluster = a target = sync\n"
 	    " max_lag = 1MB fallback = primary startup_options = true }\n"
-	    "listen r2 { port = 5002 cluster = a target = any }\n"
+	    "listen r2 { port = 5002 cluster = a target = any\n"
+	    " max_lag = 500ms }\n"
 	    "agent { listen = { \"unix:/a\", \"tcp:127.0.0.1:9100\",\n"
 	    " \"tcp:[::1]:9100\" } }\n"
 	    "prober { http_address = \"::1\" }\n");
@@ -79,6 +83,8 @@ static void clusters_and_listeners(void **state)
 	assert_string_equal(conf_server_of(cl, "node1"), "dc1-psql-node1");
 	assert_string_equal(conf_server_of(cl, "x/y"), "z");
 	assert_string_equal(conf_server_of(cl, "node2"), "node2");
+	assert_int_equal(cl->max_lag.bytes, 1 << 30);
+	assert_int_equal(cl->max_lag.ms, 2000);
 	assert_int_equal(c->listen[0].cluster, 1);
 	assert_int_equal(c->listen[1].cluster, 0);
 	assert_int_equal(c->listen[2].fallback, SNAP_FALLBACK_NONE);
@@ -93,7 +99,9 @@ static void clusters_and_listeners(void **state)
 	assert_int_equal(it.flags, INTENT_F_FALLBACK | INTENT_F_CHOOSE);
 	assert_int_equal(it.max_lag_bytes, 1 << 20);
 	assert_true(it.max_lag_ms == UINT32_MAX && it.min_lsn == 0);
-	assert_int_equal(conf_listen_intent(c, 2).flags, 0);
+	it = conf_listen_intent(c, 2);
+	assert_int_equal(it.flags, 0);
+	assert_true(it.max_lag_bytes == UINT64_MAX && it.max_lag_ms == 500);
 	assert_int_equal(c->agent.listen_n, 3);
 	assert_string_equal(c->agent.listen[2].addr, "::1");
 	assert_int_equal(c->agent.listen[1].port, 9100);

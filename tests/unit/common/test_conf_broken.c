@@ -153,9 +153,6 @@ static void broken_values(void **state)
 	    {"user = \"a\\nb\"\n" MAIN WRITE,
 		"t.conf:1: user: \"a\\nb\" is not possible, expected a word "
 		"without blanks, of at most 63 bytes"},
-	    {"cluster a { " ETCD " max_lag = 16 }\n" WRITE,
-		"t.conf:1: cluster.max_lag: \"16\" is not possible, expected a "
-		"size in B, kB, MB, GB or TB, such as 16MB"},
 	    {"cluster a { " ETCD " namespace = \"/\" }\n" WRITE,
 		"t.conf:1: cluster.namespace: \"/\" is not possible, expected "
 		"a path such as /service"},
@@ -171,6 +168,26 @@ static void broken_values(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(t); i++)
 		assert_sentence(t[i].text, t[i].sentence);
+}
+
+static void broken_lags(void **state)
+{
+	static const char *const lags[] = {"16", "", " 16MB", "16 MB", "1s 2s",
+	    "1MB 2MB", "1MB 2min", "1d", "16MB,500ms", "1MB 1s 1s", "-1s"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lags); i++) {
+		char text[256], sentence[256];
+
+		(void)snprintf(text, sizeof(text),
+		    "cluster a { " ETCD " max_lag = \"%s\" }\n" WRITE, lags[i]);
+		(void)snprintf(sentence, sizeof(sentence),
+		    "t.conf:1: cluster.max_lag: \"%s\" is not possible, "
+		    "expected a size in B, kB, MB, GB or TB, a duration of at "
+		    "most 1min, or both: 16MB, 500ms, \"16MB 500ms\"",
+		    lags[i]);
+		assert_sentence(text, sentence);
+	}
 }
 
 static void broken_together(void **state)
@@ -344,6 +361,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(broken_syntax),
 	    cmocka_unit_test(broken_values),
+	    cmocka_unit_test(broken_lags),
 	    cmocka_unit_test(broken_together),
 	    cmocka_unit_test(limits),
 	    cmocka_unit_test(a_zero_byte),

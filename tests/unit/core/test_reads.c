@@ -183,6 +183,167 @@ static void lag_is_of_one_time(void **state)
 	}
 }
 
+static void lag_is_borne_for_its_grace(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.pol.lag_grace = dur_ms(1000);
+	w.peer[B].lsn -= 2 * BOUND;
+	world_run(&w, 500, 1000);
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	world_poll(&w, at(1499));
+	(void)world_judge(&w, at(1499));
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	(void)world_judge(&w, at(1500));
+	assert_read(&w, B, SNAP_WHY_LAG_BYTES);
+	/* Who comes over its bound again and again but for a moment stays. */
+	for (int64_t ms = 2000; ms <= 11500; ms += 500) {
+		w.peer[C].lsn =
+		    w.peer[A].lsn - (ms / 500 % 2 == 0 ? 2 * BOUND : BOUND);
+		world_run(&w, ms, ms);
+		assert_read(&w, C, SNAP_WHY_REPLICA);
+	}
+	/* Who follows no more is not borne. */
+	w.peer[C].streaming = false;
+	world_run(&w, 12000, 12500);
+	assert_read(&w, C, SNAP_WHY_NOT_STREAMING);
+}
+
+static void who_lagged_comes_back_at_half(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.peer[B].lsn = w.peer[A].lsn - BOUND - 1;
+	world_run(&w, 500, 1000);
+	assert_read(&w, B, SNAP_WHY_LAG_BYTES);
+	w.peer[B].lsn = w.peer[A].lsn - BOUND / 2 - 1;
+	world_run(&w, 1500, 5000);
+	assert_read(&w, B, SNAP_WHY_LAG_BYTES);
+	w.peer[B].lsn++;
+	world_run(&w, 5500, 5500);
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	/* Once back, it stays up to the whole bound. */
+	w.peer[B].lsn = w.peer[A].lsn - BOUND;
+	world_run(&w, 6000, 9000);
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	/* Who left for another reason has no half to come below. */
+	w.peer[B].streaming = false;
+	world_run(&w, 9500, 10000);
+	assert_read(&w, B, SNAP_WHY_NOT_STREAMING);
+	w.peer[B].streaming = true;
+	world_run(&w, 10500, 10500);
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+}
+
+/* The leader writes 1,000 bytes a second; B stands still. */
+static void lag_in_time_binds_above_its_bound(void **state)
+{
+	struct world w;
+	uint64_t begin;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	/* A question is asked 1 ms before it is answered. */
+	w.pol.max_lag = (struct conf_lag){UINT64_MAX, 2002};
+	begin = w.peer[A].lsn;
+	for (int64_t ms = 1000; ms <= 4000; ms += 1000) {
+		w.peer[A].lsn += 1000;
+		w.peer[C].lsn = w.peer[A].lsn;
+		world_poll(&w, at(ms));
+		(void)world_judge(&w, at(ms));
+		assert_read(&w, C, SNAP_WHY_REPLICA);
+		assert_int_equal(w.snap.m[C].lag_ms, 0);
+		/* It stood there at 0 s last, and leaves when the leader is
+		   heard after that was seen to be too long ago. */
+		assert_int_equal(w.snap.m[B].lag_ms, ms + 1);
+		assert_read(
+		    &w, B, ms <= 3000 ? SNAP_WHY_REPLICA : SNAP_WHY_LAG_TIME);
+	}
+	/* 1 s behind is half of the bound. */
+	w.peer[B].lsn = begin + 2990;
+	world_run(&w, 4000, 4000);
+	assert_read(&w, B, SNAP_WHY_LAG_TIME);
+	w.peer[B].lsn = begin + 3000;
+	world_run(&w, 4000, 4000);
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	/* Who writes nothing more leaves nobody behind. */
+	w.peer[B].lsn = w.peer[A].lsn;
+	world_run(&w, 4500, 90000);
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	assert_int_equal(w.snap.m[B].lag_ms, 0);
+}
+
+static void both_bounds_hold(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.pol.max_lag.ms = 2000;
+	w.peer[A].lsn += 2 * BOUND;
+	w.peer[B].lsn = w.peer[A].lsn - 100;
+	world_run(&w, 500, 1000);
+	assert_read(&w, B, SNAP_WHY_REPLICA);
+	assert_read(&w, C, SNAP_WHY_LAG_BYTES);
+	w.peer[A].lsn += 100;
+	w.peer[C].lsn = w.peer[A].lsn;
+	world_run(&w, 1500, 5000);
+	assert_read(&w, B, SNAP_WHY_LAG_TIME);
+	assert_read(&w, C, SNAP_WHY_REPLICA);
+}
+
+/* C streams from B; wherever its WAL comes from, the lag is that behind A. */
+static void cascade_is_judged_by_the_leader(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.peer[B].lsn -= 2 * BOUND;
+	world_run(&w, 500, 1000);
+	assert_read(&w, B, SNAP_WHY_LAG_BYTES);
+	assert_read(&w, C, SNAP_WHY_REPLICA);
+	w.peer[C].lsn = w.peer[B].lsn;
+	world_run(&w, 1500, 2000);
+	assert_read(&w, C, SNAP_WHY_LAG_BYTES);
+}
+
+static void share_grows_while_it_is_slowly_started(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.pol.slow_start = dur_ms(10000);
+	w.view.m[B].weight = 200;
+	w.view.m[C].weight = 0;
+	w.peer[B].sql = w.peer[B].rest = EV_RC_REFUSED;
+	world_key(&w, A, at(100));
+	world_run(&w, 500, 1000);
+	assert_int_equal(w.snap.m[B].flags & SNAP_F_READ, 0);
+	assert_read(&w, C, SNAP_WHY_REPLICA);
+	assert_int_equal(w.snap.m[C].why, SNAP_WHY_NO_WEIGHT);
+	assert_int_equal(w.snap.m[C].flags & SNAP_F_READ, 0);
+	w.peer[B].sql = w.peer[B].rest = EV_RC_OK;
+	for (int64_t ms = 1500; ms <= 15000; ms += 500) {
+		int64_t want = ms == 1500 ? 1 : (ms - 1500) / 50;
+
+		world_run(&w, ms, ms);
+		assert_int_equal(w.snap.m[B].weight, want < 200 ? want : 200);
+		assert_true((w.snap.m[B].flags & SNAP_F_READ) != 0);
+	}
+	/* It begins anew. */
+	w.peer[B].sql = EV_RC_REFUSED;
+	world_run(&w, 15500, 15500);
+	w.peer[B].sql = EV_RC_OK;
+	world_run(&w, 16000, 16500);
+	assert_int_equal(w.snap.m[B].weight, 10);
+}
+
 static void unknown_lag_is_not_zero(void **state)
 {
 	struct world w;
@@ -398,6 +559,12 @@ int main(void)
 	    cmocka_unit_test(without_the_dcs_primary_200_tells_who_leads),
 	    cmocka_unit_test(wiped_dcs_takes_no_reads_down),
 	    cmocka_unit_test(member_that_left_is_unfit_after_its_grace),
+	    cmocka_unit_test(lag_is_borne_for_its_grace),
+	    cmocka_unit_test(who_lagged_comes_back_at_half),
+	    cmocka_unit_test(lag_in_time_binds_above_its_bound),
+	    cmocka_unit_test(both_bounds_hold),
+	    cmocka_unit_test(cascade_is_judged_by_the_leader),
+	    cmocka_unit_test(share_grows_while_it_is_slowly_started),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@ static void fill_conf(struct conf_cluster *c)
 	c->silence = dur_ms(2000);
 	c->silence_close = dur_ms(10000);
 	c->follow_grace = dur_ms(10000);
-	c->max_lag_bytes = 16 << 20;
+	c->max_lag = (struct conf_lag){16 << 20, UINT32_MAX};
 	c->read_fallback = SNAP_FALLBACK_PRIMARY;
 }
 
