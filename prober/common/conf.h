@@ -90,7 +90,7 @@ struct conf_agent {
 	char desk_socket[LIM_PATH];  /* /run/patroute/desk.sock */
 	struct dur stale_after;      /* 4 s */
 	struct dur hold_timeout;     /* 10 s */
-	struct dur early_hold;       /* 500 ms */
+	struct dur early_hold;       /* 2 s */
 	uint32_t hold_max;           /* 1000, <= LIM_HELD */
 	uint32_t hold_release_rate;  /* 500/s */
 	enum log_level log_level;

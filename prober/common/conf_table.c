@@ -159,7 +159,7 @@ static const struct conf_key keys[] = {
 	"How long a connection waits for a leader. Below the hold engine's "
 	"`timeout processing` in HAProxy."},
     {"agent", "early_hold", CONF_DURATION, false, true, AGENT(early_hold), 0,
-	MINUTE, NULL, "500ms",
+	MINUTE, NULL, "2s",
 	"How long at most connections wait because a switchover was asked for, "
 	"while the old leader still works."},
     {"agent", "hold_max", CONF_NUMBER, false, true, AGENT(hold_max), 0,

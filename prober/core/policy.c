@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-#define EARLY_HOLD_MS 500
+#define EARLY_HOLD_MS 2000
 
 struct policy policy_of(const struct conf_cluster *c)
 {

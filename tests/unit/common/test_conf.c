@@ -46,7 +46,7 @@ static void defaults(void **state)
 	assert_string_equal(a->listen[0].path, "/run/patroute/agent.sock");
 	assert_int_equal(a->stale_after.us, 4000000);
 	assert_int_equal(a->hold_timeout.us, 10000000);
-	assert_int_equal(a->early_hold.us, 500000);
+	assert_int_equal(a->early_hold.us, 2000000);
 	assert_int_equal(a->hold_max, 1000);
 	assert_int_equal(a->hold_release_rate, 500);
 	assert_int_equal(a->log_level, LOG_LVL_INFO);
