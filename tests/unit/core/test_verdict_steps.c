@@ -302,7 +302,7 @@ static void failover_key_lets_wait_for_early_hold_only(void **state)
 
 	(void)state;
 	world_settled(&w, 3, 0);
-	w.policy.early_hold = dur_ms(500);
+	w.pol.early_hold = dur_ms(500);
 	w.view.has_failover = w.view.failover_scheduled = true;
 	world_key(&w, A, at(10));
 	assert_target(&w, at(10), A, SNAP_WHY_LEADER);
