@@ -256,12 +256,19 @@ static void add_stats(cJSON *o, const struct feed_stats *s)
 	    {"held", s->held},
 	    {"refused", s->refused},
 	    {"undecided", s->undecided},
-	    {"bad_startup", s->bad_startup},
+	    {"lsn_waited", s->lsn_waited},
+	    {"lsn_late", s->lsn_late},
+	    {"startup_bad", s->startup_bad},
+	    {"startup_unread", s->startup_unread},
+	    {"startup_chosen", s->startup_chosen},
+	    {"startup_replication", s->startup_replication},
+	    {"startup_cancel", s->startup_cancel},
 	    {"frames_bad", s->frames_bad},
 	    {"connections", s->connections},
 	    {"hello_rejected", s->hello_rejected},
 	    {"hold_now", s->hold_now},
 	    {"hold_max_ms", s->hold_max_ms},
+	    {"lsn_now", s->lsn_now},
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

@@ -15,6 +15,8 @@
 #define TICK_S 0.02
 /* Released at most every 2 ms: a wake-up for one stream each would be dear. */
 #define PACE_MIN_S 0.002
+/* Whose LSN has come goes at once: they are reads, and each waits briefly. */
+#define LSN_RATE 1000000
 
 /* Which of the three variables of HAProxy's side an answer sets. */
 struct answer {
@@ -94,18 +96,26 @@ static void send_to_desk(struct ruling *r)
 	r->d.member = -1;
 }
 
+/* When this hold has something to give, at most TICK_S from now. */
+static double soon(const struct hold *h, struct mono now)
+{
+	struct dur pause = hold_pause(h, now);
+
+	return pause.us >= 0 && dur_to_s(pause) < TICK_S ? dur_to_s(pause)
+							 : TICK_S;
+}
+
 static void arm(struct agent *a, struct mono now)
 {
 	struct ev_loop *loop = a->app->loop;
-	double after = TICK_S;
-	struct dur pause = hold_pause(&a->hold, now);
+	double after = soon(&a->hold, now), lsn = soon(&a->lsn, now);
 
-	if (a->hold.n == 0) {
+	if (a->hold.n == 0 && a->lsn.n == 0) {
 		ev_timer_stop(loop, &a->tick);
 		return;
 	}
-	if (pause.us >= 0 && dur_to_s(pause) < TICK_S)
-		after = dur_to_s(pause);
+	if (lsn < after)
+		after = lsn;
 	if (after < PACE_MIN_S)
 		after = PACE_MIN_S;
 	/* The next tick counts from now on, not from the last. */
@@ -114,30 +124,64 @@ static void arm(struct agent *a, struct mono now)
 }
 
 /* Asks the prober to look at this cluster more often. */
-static void want(struct app *app, uint16_t slot)
+static void want(struct app *app, uint16_t slot, uint64_t min_lsn)
 {
-	struct feed_want w = {0};
+	struct feed_want w = {.min_lsn = min_lsn};
 
 	memcpy(w.cluster, app->decide.cluster[slot].name, LIM_NAME);
 	feed_client_want(app->feed, &w, app->decide.now);
 }
 
-static void keep(struct app *app, struct conn *c, const struct spop_frame *f,
-    const struct intent *it)
+static bool has_waiting(struct agent *a, uint16_t slot)
+{
+	return hold_first(&a->hold, slot) != NULL ||
+	    hold_first(&a->lsn, slot) != NULL;
+}
+
+static void keep(struct app *app, struct hold *h, const struct hold_stream *s,
+    struct dur timeout)
 {
 	struct agent *a = &app->agent;
-	struct hold_stream s = {c->ref, f->stream_id, f->frame_id, *it};
-	uint16_t slot = decide_slot(&app->decide, it);
+	uint16_t slot = decide_slot(&app->decide, &s->it);
 
-	if (hold_first(&a->hold, slot) == NULL)
+	if (!has_waiting(a, slot))
 		a->phase[slot] = decide_phase(&app->decide, slot);
-	hold_add(
-	    &a->hold, slot, &s, app->decide.now, app->conf->agent.hold_timeout);
-	c->held++;
-	a->stats.held++;
-	want(app, slot);
+	hold_add(h, slot, s, app->decide.now, timeout);
+	want(app, slot, h == &a->lsn ? s->it.min_lsn : 0);
 	if (!ev_is_active(&a->tick))
 		arm(a, app->decide.now);
+}
+
+/* Is there a place for one more who waits for a server at this listener? */
+static bool has_place(const struct app *app, const struct intent *it)
+{
+	const struct hold *h = &app->agent.hold;
+
+	return !app->is_stopping && !is_hold_full(h) &&
+	    hold_at(h, it->listen) < app->conf->listen[it->listen].hold_max;
+}
+
+static void keep_for_server(struct app *app, struct conn *c,
+    const struct spop_frame *f, const struct intent *it)
+{
+	struct hold_stream s = {c->ref, f->stream_id, f->frame_id, *it};
+
+	/* Who has waited here need not wait for its LSN as well. */
+	s.it.flags |= INTENT_F_WAITED;
+	keep(app, &app->agent.hold, &s,
+	    app->conf->listen[it->listen].hold_timeout);
+	c->held++;
+	app->agent.stats.held++;
+}
+
+static void keep_for_lsn(struct app *app, struct conn *c,
+    const struct spop_frame *f, const struct intent *it)
+{
+	struct hold_stream s = {c->ref, f->stream_id, f->frame_id, *it};
+
+	keep(app, &app->agent.lsn, &s, app->conf->agent.min_lsn_wait);
+	c->held++;
+	app->agent.stats.lsn_waited++;
 }
 
 /* Undecided sets nothing; an action `hold` of the first engine goes back. */
@@ -174,6 +218,37 @@ static bool is_wait(const struct ruling *r, enum notify_engine engine)
 	return r->d.kind == ROUTE_WAIT;
 }
 
+static bool is_lsn_wait(const struct ruling *r)
+{
+	return r->snap != NULL && r->d.kind == ROUTE_WAIT &&
+	    r->d.why == SNAP_WHY_MIN_LSN;
+}
+
+/* The ruling; whoever may not wait for its LSN gets one that needs no wait. */
+static struct ruling rule(struct app *app, struct intent *it)
+{
+	struct ruling r = decide_route(&app->decide, it);
+
+	if (!is_lsn_wait(&r) ||
+	    (!app->is_stopping && !is_hold_full(&app->agent.lsn) &&
+		app->conf->agent.min_lsn_wait.us > 0))
+		return r;
+	it->flags |= INTENT_F_WAITED;
+	app->agent.stats.lsn_late++;
+	return decide_route(&app->decide, it);
+}
+
+/* What the first bytes were; once a connection, so not when it asks again. */
+static void count_startup(
+    struct feed_stats *s, enum decide_startup startup, const struct intent *it)
+{
+	s->startup_bad += startup == DECIDE_STARTUP_BAD;
+	s->startup_unread += (it->flags & INTENT_F_TLS) != 0;
+	s->startup_chosen += (it->flags & INTENT_F_OPTIONS) != 0;
+	s->startup_replication += (it->flags & INTENT_F_REPLICATION) != 0;
+	s->startup_cancel += (it->flags & INTENT_F_CANCEL) != 0;
+}
+
 static void take(struct app *app, struct conn *c, const struct spop_frame *f,
     const struct notify *n)
 {
@@ -186,21 +261,25 @@ static void take(struct app *app, struct conn *c, const struct spop_frame *f,
 		finish(app, c, f, &r, n->engine);
 		return;
 	}
-	if (startup == DECIDE_STARTUP_BAD)
-		a->stats.bad_startup++;
-	if (!app->is_stopping && !is_hold_full(&a->hold) &&
-	    must_queue(app, n, &it)) {
-		keep(app, c, f, &it);
+	if (n->engine == NOTIFY_ROUTE)
+		count_startup(&a->stats, startup, &it);
+	if (must_queue(app, n, &it) && has_place(app, &it)) {
+		keep_for_server(app, c, f, &it);
 		return;
 	}
-	r = decide_route(&app->decide, &it);
-	if (is_wait(&r, n->engine)) {
+	r = rule(app, &it);
+	if (is_lsn_wait(&r)) {
+		if (n->engine == NOTIFY_HOLD) {
+			keep_for_lsn(app, c, f, &it);
+			return;
+		}
+	} else if (is_wait(&r, n->engine)) {
 		if (app->is_stopping) {
 			r = (struct ruling){0};
-		} else if (is_hold_full(&a->hold)) {
+		} else if (!has_place(app, &it)) {
 			send_to_desk(&r);
 		} else if (n->engine == NOTIFY_HOLD) {
-			keep(app, c, f, &it);
+			keep_for_server(app, c, f, &it);
 			return;
 		}
 	}
@@ -224,7 +303,7 @@ enum spop_status agent_notify(
 }
 
 /* The hold lets go of an entry; its connection has one fewer. */
-static void let_go(struct agent *a, struct hold_entry *e, struct mono now)
+static void let_go(struct agent *a, const struct hold_entry *e, struct mono now)
 {
 	struct conn *c = conn_find(&a->app->conns, e->s.conn);
 	int64_t ms = dur_to_ms(mono_sub(now, e->since));
@@ -251,44 +330,92 @@ static void answer_held(
 }
 
 /* In order of arrival and at the pace of the bucket. */
-static void release(struct agent *a, struct mono now)
+static void release_from(struct agent *a, struct hold *h, struct mono now)
 {
 	struct hold_entry *e;
 
-	while ((e = hold_look(&a->hold, now)) != NULL) {
+	while ((e = hold_look(h, now)) != NULL) {
 		struct ruling r = decide_route(&a->app->decide, &e->s.it);
 
 		if (r.snap == NULL || r.d.kind == ROUTE_WAIT) {
-			hold_pass(&a->hold, e);
+			hold_pass(h, e);
 			continue;
 		}
 		count(&a->stats, &r);
 		answer_held(a, e, answer_of(&r));
 		let_go(a, e, now);
-		hold_done(&a->hold, e);
+		hold_done(h, e);
 	}
+}
+
+static void release(struct agent *a, struct mono now)
+{
+	release_from(a, &a->hold, now);
+	release_from(a, &a->lsn, now);
 }
 
 /*
  * Whose time is over goes to the desk, which says why; where nothing is known
  * nothing is decided, and the action `hold` is taken back for the second way.
  */
+static void end_wait(struct agent *a, const struct hold_entry *e,
+    struct ruling *r, struct mono now)
+{
+	struct answer answer = {.unset = true};
+
+	if (r->snap != NULL && r->d.kind == ROUTE_WAIT)
+		send_to_desk(r);
+	if (r->snap != NULL)
+		answer = answer_of(r);
+	count(&a->stats, r);
+	answer_held(a, e, answer);
+	let_go(a, e, now);
+}
+
 static void expire(struct agent *a, struct mono now)
 {
 	struct hold_entry *e;
 
 	while ((e = hold_expired(&a->hold, now)) != NULL) {
 		struct ruling r = decide_route(&a->app->decide, &e->s.it);
-		struct answer answer = {.unset = true};
 
-		if (r.snap != NULL && r.d.kind == ROUTE_WAIT)
-			send_to_desk(&r);
-		if (r.snap != NULL)
-			answer = answer_of(&r);
-		count(&a->stats, &r);
-		answer_held(a, e, answer);
-		let_go(a, e, now);
+		end_wait(a, e, &r, now);
 		hold_drop(&a->hold, e);
+	}
+}
+
+/* What is left of the time for which a listener's connections may wait. */
+static struct dur time_left(const struct agent *a, const struct hold_entry *e)
+{
+	const struct conf *conf = a->app->conf;
+
+	return dur_us(conf->listen[e->s.it.listen].hold_timeout.us -
+	    conf->agent.min_lsn_wait.us);
+}
+
+/*
+ * Nobody has replayed the LSN in time: the primary will do. Where there is none
+ * either, the rest of the wait is for a server.
+ */
+static void expire_lsn(struct agent *a, struct mono now)
+{
+	struct hold_entry *e;
+
+	while ((e = hold_expired(&a->lsn, now)) != NULL) {
+		struct hold_entry was = *e;
+		struct ruling r;
+
+		hold_drop(&a->lsn, e);
+		was.s.it.flags |= INTENT_F_WAITED;
+		a->stats.lsn_late++;
+		r = decide_route(&a->app->decide, &was.s.it);
+		if ((r.snap == NULL || r.d.kind == ROUTE_WAIT) &&
+		    time_left(a, &was).us > 0 && has_place(a->app, &was.s.it)) {
+			keep(a->app, &a->hold, &was.s, time_left(a, &was));
+			a->stats.held++;
+		} else {
+			end_wait(a, &was, &r, now);
+		}
 	}
 }
 
@@ -298,28 +425,37 @@ static void follow_phases(struct agent *a)
 	struct decider *d = &a->app->decide;
 
 	for (uint16_t i = 0; i < LIM_CLUSTERS; i++) {
+		struct hold_entry *e;
 		unsigned phase;
 
-		if (hold_first(&a->hold, i) == NULL)
+		if (!has_waiting(a, i))
 			continue;
 		phase = decide_phase(d, i);
-		if (phase != a->phase[i])
+		if (phase != a->phase[i]) {
 			hold_scan(&a->hold, i);
+			hold_scan(&a->lsn, i);
+		}
 		a->phase[i] = phase;
-		want(a->app, i);
+		e = hold_first(&a->lsn, i);
+		want(a->app, i, e != NULL ? e->s.it.min_lsn : 0);
 	}
 }
 
 static void tick_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct agent *a = w->data;
-	struct mono now = mono_now();
+	struct mono now;
 
 	(void)loop;
 	(void)revents;
+	/* After a pause of this process timers run before what has arrived:
+	   nobody is released by the snapshot before it. */
+	feed_client_read(a->app->feed);
+	now = mono_now();
 	decide_pass(&a->app->decide, now);
 	follow_phases(a);
 	release(a, now);
+	expire_lsn(a, now);
 	expire(a, now);
 	conns_flush(&a->app->conns);
 	arm(a, now);
@@ -334,9 +470,10 @@ void agent_snapshot_cb(void *arg, const struct snapshot *snap)
 
 	decide_pass(&app->decide, now);
 	slot = decide_snapshot(&app->decide, snap, now);
-	if (slot == -1 || hold_first(&a->hold, (uint16_t)slot) == NULL)
+	if (slot == -1 || !has_waiting(a, (uint16_t)slot))
 		return;
 	hold_scan(&a->hold, (uint16_t)slot);
+	hold_scan(&a->lsn, (uint16_t)slot);
 	release(a, now);
 	conns_flush(&app->conns);
 	arm(a, now);
@@ -349,11 +486,14 @@ void agent_stats_cb(void *arg, struct feed_stats *out)
 	*out = app->agent.stats;
 	out->connections = app->conns.accepted;
 	out->hold_now = app->agent.hold.n;
+	out->lsn_now = app->agent.lsn.n;
+	out->snapshot_age_ms = feed_client_age_ms(app->feed, mono_now());
 }
 
 void agent_forget(struct app *app, struct conn *c)
 {
 	hold_drop_conn(&app->agent.hold, c->ref);
+	hold_drop_conn(&app->agent.lsn, c->ref);
 	c->held = 0;
 }
 
@@ -361,34 +501,43 @@ void agent_abort(struct app *app, struct conn *c, const struct spop_frame *f)
 {
 	struct hold_stream s = {
 	    .conn = c->ref, .stream_id = f->stream_id, .frame_id = f->frame_id};
-	struct hold *h = &app->agent.hold;
-	uint32_t before = h->n;
+	struct agent *a = &app->agent;
+	uint32_t before = a->hold.n + a->lsn.n;
 
 	if (c->held == 0)
 		return;
-	hold_drop_stream(h, &s);
-	c->held -= before - h->n;
+	hold_drop_stream(&a->hold, &s);
+	hold_drop_stream(&a->lsn, &s);
+	c->held -= before - (a->hold.n + a->lsn.n);
 }
 
 /* Takes the action `hold` back: HAProxy decides by its second way. */
-static void give_back(struct agent *a, struct hold_entry *e, struct mono now)
+static void give_back(
+    struct agent *a, struct hold *h, struct hold_entry *e, struct mono now)
 {
 	a->stats.undecided++;
 	answer_held(a, e, (struct answer){.unset = true});
 	let_go(a, e, now);
-	hold_drop(&a->hold, e);
+	hold_drop(h, e);
+}
+
+static void give_all_back(struct agent *a, struct hold *h, struct mono now)
+{
+	struct hold_entry *e;
+
+	for (uint16_t i = 0; i < LIM_CLUSTERS; i++) {
+		while ((e = hold_first(h, i)) != NULL)
+			give_back(a, h, e, now);
+	}
 }
 
 void agent_stop(struct app *app)
 {
 	struct agent *a = &app->agent;
 	struct mono now = mono_now();
-	struct hold_entry *e;
 
-	for (uint16_t i = 0; i < LIM_CLUSTERS; i++) {
-		while ((e = hold_first(&a->hold, i)) != NULL)
-			give_back(a, e, now);
-	}
+	give_all_back(a, &a->hold, now);
+	give_all_back(a, &a->lsn, now);
 	conns_flush(&app->conns);
 	arm(a, now);
 }
@@ -407,27 +556,35 @@ static int moved_to(
 	return i;
 }
 
-void agent_reload(struct agent *a, const struct conf *conf)
+static void move_all(
+    struct agent *a, struct hold *h, const struct conf *conf, struct mono now)
 {
-	struct mono now = mono_now();
-
-	assert(a != NULL && conf != NULL);
 	for (uint16_t i = 0; i < LIM_CLUSTERS; i++) {
-		struct hold_entry *e = hold_first(&a->hold, i), *next;
+		struct hold_entry *e = hold_first(h, i), *next;
 
 		for (; e != NULL; e = next) {
 			int listen =
 			    moved_to(a->app->conf, conf, e->s.it.listen);
 
-			next = hold_next(&a->hold, e);
+			next = hold_next(h, e);
 			if (listen == -1)
-				give_back(a, e, now);
+				give_back(a, h, e, now);
 			else
-				e->s.it.listen = (uint16_t)listen;
+				hold_move(h, e, (uint16_t)listen);
 		}
 	}
+}
+
+void agent_reload(struct agent *a, const struct conf *conf)
+{
+	struct mono now = mono_now();
+
+	assert(a != NULL && conf != NULL);
+	move_all(a, &a->hold, conf, now);
+	move_all(a, &a->lsn, conf, now);
 	hold_limit(
 	    &a->hold, conf->agent.hold_max, conf->agent.hold_release_rate);
+	hold_limit(&a->lsn, conf->agent.hold_max, LSN_RATE);
 	conns_flush(&a->app->conns);
 	arm(a, now);
 }
@@ -439,6 +596,7 @@ void agent_init(struct agent *a, struct app *app)
 	assert(a != NULL && app != NULL);
 	a->app = app;
 	hold_init(&a->hold, conf->hold_max, conf->hold_release_rate);
+	hold_init(&a->lsn, conf->hold_max, LSN_RATE);
 	ev_init(&a->tick, tick_cb);
 	a->tick.data = a;
 }

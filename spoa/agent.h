@@ -1,7 +1,7 @@
 /*
  * agent.h - what is done with a NOTIFY: answered, or held until it can be.
  *
- * Owns: the hold and its timer, the counters. Stands between the connections
+ * Owns: the holds and their timer, the counters. Stands between the connections
  * and the decider. Nothing here allocates or blocks.
  */
 #ifndef AGENT_H
@@ -21,8 +21,9 @@ struct conf;
 
 struct agent {
 	struct app *app;
-	struct hold hold;
-	ev_timer tick; /* runs while somebody is held */
+	struct hold hold; /* for a server */
+	struct hold lsn;  /* for a replica that has replayed their min_lsn */
+	ev_timer tick;    /* runs while somebody is held */
 	unsigned phase[LIM_CLUSTERS];
 	uint64_t answered; /* streams, within the pass that brought them */
 	struct feed_stats stats;

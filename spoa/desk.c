@@ -129,15 +129,18 @@ static void explain(
 	const struct decide_cluster *c = &d->cluster[decide_slot(d, it)];
 	struct ruling r;
 
-	/* Not what the connection is, but what one like it would get. */
+	/* Not what the connection is, but what one like it would get, once it
+	   has waited for its LSN. */
 	it->flags &= (uint8_t) ~(INTENT_F_CANCEL | INTENT_F_HTTP);
+	it->flags |= INTENT_F_WAITED;
 	r = decide_explain(d, it);
 	out->cluster = c->name;
 	out->snap = r.snap;
 	out->d = r.d;
 	out->want = it->want;
 	out->since_s = since_s(d, c, it->want);
-	out->held_s = dur_to_ms(dc->app->conf->agent.hold_timeout) / 1000;
+	out->held_s =
+	    dur_to_ms(dc->app->conf->listen[it->listen].hold_timeout) / 1000;
 }
 
 static enum step refuse(struct desk_conn *dc)

@@ -89,6 +89,8 @@ void hold_add(struct hold *h, uint16_t queue, const struct hold_stream *s,
 		q->head = i;
 	q->tail = i;
 	q->n++;
+	assert(s->it.listen < LIM_LISTENERS);
+	h->at[s->it.listen]++;
 	if (h->n++ == 0 || is_mono_before(e->deadline, h->soonest))
 		h->soonest = e->deadline;
 }
@@ -98,7 +100,8 @@ void hold_drop(struct hold *h, struct hold_entry *e)
 	uint16_t i = place_of(h, e);
 	struct hold_queue *q = &h->q[e->queue];
 
-	assert(q->n > 0 && h->n > 0);
+	assert(q->n > 0 && h->n > 0 && h->at[e->s.it.listen] > 0);
+	h->at[e->s.it.listen]--;
 	if (q->cursor == i)
 		set_cursor(h, q, e->next);
 	if (e->prev != 0)
@@ -113,6 +116,14 @@ void hold_drop(struct hold *h, struct hold_entry *e)
 	h->n--;
 	*e = (struct hold_entry){.next = h->free};
 	h->free = i;
+}
+
+void hold_move(struct hold *h, struct hold_entry *e, uint16_t listen)
+{
+	assert(h != NULL && e != NULL && listen < LIM_LISTENERS);
+	h->at[e->s.it.listen]--;
+	e->s.it.listen = listen;
+	h->at[listen]++;
 }
 
 void hold_scan(struct hold *h, uint16_t queue)

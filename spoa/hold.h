@@ -12,6 +12,7 @@
 #ifndef HOLD_H
 #define HOLD_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -44,11 +45,12 @@ struct hold_queue {
 
 struct hold {
 	uint32_t max, rate, n;
-	uint32_t scanning;   /* queues with a cursor */
-	uint32_t turn;       /* the queue that is looked at first */
-	int64_t credit;      /* of the bucket, in millionths of a token */
-	struct mono filled;  /* when the bucket was last filled */
-	struct mono soonest; /* no deadline is earlier than this */
+	uint32_t scanning; /* queues with a cursor */
+	uint32_t turn;     /* the queue that is looked at first */
+	int64_t credit;    /* of the bucket, in millionths of a token */
+	uint32_t at[LIM_LISTENERS]; /* of `n`, by listener */
+	struct mono filled;         /* when the bucket was last filled */
+	struct mono soonest;        /* no deadline is earlier than this */
 	uint16_t free;
 	struct hold_queue q[LIM_CLUSTERS];
 	struct hold_entry e[LIM_HELD + 1]; /* [0] is nobody */
@@ -64,13 +66,21 @@ static inline bool is_hold_full(const struct hold *h)
 	return h->n >= h->max;
 }
 
+/* How many wait at one listener. */
+static inline uint32_t hold_at(const struct hold *h, uint16_t listen)
+{
+	assert(listen < LIM_LISTENERS);
+	return h->at[listen];
+}
+
 static inline bool is_hold_scanning(const struct hold *h, uint16_t queue)
 {
 	return h->q[queue].cursor != 0;
 }
 
 /*
- * Appends a stream to a queue. Needs: not full, queue < LIM_CLUSTERS.
+ * Appends a stream to a queue. Needs: not full, queue < LIM_CLUSTERS, the
+ * intent's listener < LIM_LISTENERS.
  * A scan under way will come to it.
  */
 void hold_add(struct hold *h, uint16_t queue, const struct hold_stream *s,
@@ -87,6 +97,9 @@ struct hold_entry *hold_look(struct hold *h, struct mono now);
 void hold_pass(struct hold *h, struct hold_entry *e);
 void hold_done(struct hold *h, struct hold_entry *e); /* takes a token */
 void hold_drop(struct hold *h, struct hold_entry *e); /* takes none */
+
+/* The same listener has another index in a new configuration. */
+void hold_move(struct hold *h, struct hold_entry *e, uint16_t listen);
 
 /* Gives: an entry whose time is over, NULL if there is none. Then drop it. */
 struct hold_entry *hold_expired(struct hold *h, struct mono now);

@@ -330,6 +330,7 @@ static bool read_listen(
 	cfg_t *sec = cfg_getnsec(src->root, "listen", i);
 
 	l->max_lag = (struct conf_lag){UINT64_MAX, UINT32_MAX};
+	l->hold_max = UINT32_MAX;
 	if (!read_title(src, sec, l->name) ||
 	    !read_section(src, c, "listen", sec, l))
 		return false;
@@ -341,6 +342,19 @@ static bool read_listen(
 	if (cfg_size(sec, "fallback") == 0)
 		l->fallback = c->cluster[l->cluster].read_fallback;
 	return true;
+}
+
+/* What a listener does not say of its hold, the agent says. */
+static void inherit_hold(struct conf *c)
+{
+	for (uint16_t i = 0; i < c->listen_n; i++) {
+		struct conf_listen *l = &c->listen[i];
+
+		if (l->hold_timeout.us == 0)
+			l->hold_timeout = c->agent.hold_timeout;
+		if (l->hold_max == UINT32_MAX)
+			l->hold_max = c->agent.hold_max;
+	}
 }
 
 /* How many sections of a kind; 0 and a sentence if none or too many. */
@@ -381,10 +395,13 @@ static bool read_all(const struct conf_src *src, struct conf *c)
 		if (!read_listen(src, c, i))
 			return false;
 	}
-	return read_section(src, c, "prober", cfg_getsec(src->root, "prober"),
-		   &c->prober) &&
-	    read_section(
-		src, c, "agent", cfg_getsec(src->root, "agent"), &c->agent);
+	if (!read_section(src, c, "prober", cfg_getsec(src->root, "prober"),
+		&c->prober) ||
+	    !read_section(
+		src, c, "agent", cfg_getsec(src->root, "agent"), &c->agent))
+		return false;
+	inherit_hold(c);
+	return true;
 }
 
 static struct conf *parse_text(const struct conf_src *in, char *text)

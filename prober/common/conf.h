@@ -64,6 +64,8 @@ struct conf_listen {
 	bool startup_options;        /* the startup data may choose */
 	struct conf_lag max_lag;     /* any: the cluster's */
 	enum snap_fallback fallback; /* default: the cluster's read_fallback */
+	struct dur hold_timeout;     /* default: the agent's */
+	uint32_t hold_max;           /* of this listener; likewise */
 };
 
 struct conf_prober {
@@ -93,6 +95,7 @@ struct conf_agent {
 	struct dur early_hold;       /* 2 s */
 	uint32_t hold_max;           /* 1000, <= LIM_HELD */
 	uint32_t hold_release_rate;  /* 500/s */
+	struct dur min_lsn_wait;     /* 200 ms */
 	enum log_level log_level;
 };
 

@@ -123,6 +123,12 @@ static const struct conf_key keys[] = {
 	NULL, NULL, "A closer bound than the cluster's."},
     {"listen", "fallback", CONF_ENUM, false, true, LISTEN(fallback), 0, 0,
 	fallbacks, NULL, "Other than the cluster's read_fallback."},
+    {"listen", "hold_timeout", CONF_DURATION, false, true, LISTEN(hold_timeout),
+	100 * MS, 10 * MINUTE, NULL, NULL, "Other than the agent's."},
+    {"listen", "hold_max", CONF_NUMBER, false, true, LISTEN(hold_max), 0,
+	LIM_HELD, NULL, NULL,
+	"How many may wait at once at this port, other than the agent's; "
+	"together never more than the agent's."},
 
     {"prober", "feed_socket", CONF_PATH, false, false, PROBER(feed_socket), 0,
 	0, NULL, "/run/patroute/feed.sock", "Where agents hear the verdicts."},
@@ -167,6 +173,11 @@ static const struct conf_key keys[] = {
     {"agent", "hold_release_rate", CONF_NUMBER, false, true,
 	AGENT(hold_release_rate), 1, 1000000, NULL, "500",
 	"How many of them a second are let go once there is a leader."},
+    {"agent", "min_lsn_wait", CONF_DURATION, false, true, AGENT(min_lsn_wait),
+	0, MINUTE, NULL, "200ms",
+	"How long a read that names a min_lsn waits for a replica to have "
+	"replayed it; then the primary serves it. Below the hold engine's "
+	"`timeout processing` in HAProxy."},
     {"agent", "log_level", CONF_ENUM, false, true, AGENT(log_level), 0, 0,
 	levels, "info", "How much is logged."},
 

@@ -15,10 +15,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "feed_slot.h"
 #include "log.h"
 
 #define FC_MAGIC 0x66656564U
 #define PING_MS 500
+#define PING_SOON_MS 100 /* while there is nothing to decide by */
 #define STATS_MS 1000
 #define WANT_MS 20
 #define BACKOFF_MIN_MS 100
@@ -26,18 +28,6 @@
 #define PINGS 128          /* remembered: 64 s, above the longest stale_after */
 #define READ_MAX 32        /* messages of one callback, to let others run */
 #define LOG_EVERY_MS 60000
-
-/* What is known of one cluster; outlives the connection. */
-struct slot {
-	struct snapshot snap;
-	struct mono until; /* usable before this; unset: not usable */
-	/* A restarted prober's, which has no ECHO yet; snap still counts. */
-	struct snapshot next;
-	bool has_next;
-	bool seen_due, want_due;
-	struct feed_want want;
-	struct mono want_sent;
-};
 
 struct ping {
 	uint64_t nonce; /* 0: none */
@@ -52,13 +42,13 @@ struct feed_client {
 	ev_io io;
 	ev_timer retry_timer, ping_timer, stats_timer, want_timer;
 	struct dur backoff;
-	struct slot *slot[LIM_CLUSTERS];
+	struct feed_slot *slot[LIM_CLUSTERS];
 	unsigned slot_n;
 	/* This connection's clusters, in the order of ECHO. */
-	struct slot *order[LIM_CLUSTERS];
+	struct feed_slot *order[LIM_CLUSTERS];
 	unsigned order_n;
 	struct ping pings[PINGS];
-	uint64_t nonce;
+	uint64_t nonce, echoed; /* of the last PING, and of the last ECHO */
 	bool ping_due;
 	bool healthy; /* an ECHO came on this connection */
 	struct log_rate rate;
@@ -145,7 +135,7 @@ static enum sent send_ping(struct feed_client *fc)
 	return SENT_YES;
 }
 
-static enum sent send_seen(struct feed_client *fc, struct slot *s)
+static enum sent send_seen(struct feed_client *fc, struct feed_slot *s)
 {
 	struct feed_msg m = {.kind = FEED_SEEN};
 	enum sent rc;
@@ -160,7 +150,7 @@ static enum sent send_seen(struct feed_client *fc, struct slot *s)
 }
 
 static enum sent send_want(
-    struct feed_client *fc, struct slot *s, struct mono now)
+    struct feed_client *fc, struct feed_slot *s, struct mono now)
 {
 	struct feed_msg m = {.kind = FEED_WANT};
 	enum sent rc;
@@ -185,7 +175,7 @@ static void fc_watch(struct feed_client *fc, int events)
 
 /* A WANT that is due now, or the timer for one that is due soon. */
 static enum sent flush_want(
-    struct feed_client *fc, struct slot *s, struct mono now)
+    struct feed_client *fc, struct feed_slot *s, struct mono now)
 {
 	if (!s->want_due)
 		return SENT_YES;
@@ -221,7 +211,8 @@ static void fc_flush(struct feed_client *fc)
 		fc_watch(fc, rc == SENT_LATER ? EV_READ | EV_WRITE : EV_READ);
 }
 
-static struct slot *find_slot(const struct feed_client *fc, const char *cluster)
+static struct feed_slot *find_slot(
+    const struct feed_client *fc, const char *cluster)
 {
 	for (unsigned i = 0; i < fc->slot_n; i++) {
 		if (strcmp(fc->slot[i]->snap.cluster, cluster) == 0)
@@ -230,9 +221,9 @@ static struct slot *find_slot(const struct feed_client *fc, const char *cluster)
 	return NULL;
 }
 
-static struct slot *new_slot(struct feed_client *fc)
+static struct feed_slot *new_slot(struct feed_client *fc)
 {
-	struct slot *s;
+	struct feed_slot *s;
 
 	if (fc->slot_n == LIM_CLUSTERS)
 		return NULL;
@@ -243,7 +234,7 @@ static struct slot *new_slot(struct feed_client *fc)
 }
 
 /* The slot's place among this connection's clusters; false: too many. */
-static bool note_order(struct feed_client *fc, struct slot *s)
+static bool note_order(struct feed_client *fc, struct feed_slot *s)
 {
 	for (unsigned i = 0; i < fc->order_n; i++) {
 		if (fc->order[i] == s)
@@ -255,18 +246,34 @@ static bool note_order(struct feed_client *fc, struct slot *s)
 	return true;
 }
 
-static bool is_usable(const struct slot *s, struct mono now)
-{
-	return is_mono_set(s->until) && is_mono_before(now, s->until);
-}
-
 static void decide_by(
-    struct feed_client *fc, struct slot *s, const struct snapshot *snap)
+    struct feed_client *fc, struct feed_slot *s, const struct snapshot *snap)
 {
 	s->snap = *snap;
 	s->has_next = false;
 	s->seen_due = true;
 	fc_flush(fc);
+}
+
+/*
+ * What has come is of no use before an ECHO: ask at once, though not once more
+ * before the last question is answered.
+ */
+static void ask_soon(struct feed_client *fc)
+{
+	if (fc->echoed == fc->nonce)
+		fc->ping_due = true;
+}
+
+/* Where the prober vouches for nothing yet it may do so any moment. */
+static void pace_pings(struct feed_client *fc, const struct feed_echo *echo)
+{
+	bool stale = false;
+
+	for (unsigned i = 0; i < echo->n && !stale; i++)
+		stale = echo->age_ms[i] == FEED_AGE_STALE;
+	fc->ping_timer.repeat = (stale ? PING_SOON_MS : PING_MS) / 1e3;
+	ev_timer_again(fc->loop, &fc->ping_timer);
 }
 
 /*
@@ -277,28 +284,33 @@ static void decide_by(
  */
 static bool take_snapshot(struct feed_client *fc, const struct snapshot *snap)
 {
-	struct slot *s = find_slot(fc, snap->cluster);
+	struct feed_slot *s = find_slot(fc, snap->cluster);
+	bool usable;
 
 	if (s == NULL)
 		s = new_slot(fc);
 	if (s == NULL || !note_order(fc, s))
 		return false;
-	if (s->snap.boot_id != snap->boot_id && is_usable(s, mono_now())) {
+	usable = is_feed_slot_usable(s, mono_now());
+	if (s->snap.boot_id != snap->boot_id && usable) {
 		s->next = *snap;
 		s->has_next = true;
+		ask_soon(fc);
 		return true;
 	}
+	if (!usable)
+		ask_soon(fc);
 	decide_by(fc, s, snap);
 	fc->cfg.snapshot_cb(fc->cfg.arg, &s->snap);
 	return true;
 }
 
 /* One cluster's part of an ECHO whose PING was sent at `asked`. */
-static void take_age(
-    struct feed_client *fc, struct slot *s, uint32_t age_ms, struct mono asked)
+static void take_age(struct feed_client *fc, struct feed_slot *s,
+    uint32_t age_ms, struct mono asked)
 {
 	struct mono now = mono_now();
-	bool was = is_usable(s, now), is_new = s->has_next;
+	bool was = is_feed_slot_usable(s, now), is_new = s->has_next;
 	struct mono until = {0};
 
 	if (age_ms != FEED_AGE_STALE)
@@ -309,7 +321,7 @@ static void take_age(
 	s->until = until;
 	if (is_new)
 		decide_by(fc, s, &s->next);
-	if (is_usable(s, now) && (!was || is_new))
+	if (is_feed_slot_usable(s, now) && (!was || is_new))
 		fc->cfg.snapshot_cb(fc->cfg.arg, &s->snap);
 }
 
@@ -329,7 +341,9 @@ static bool take_echo(struct feed_client *fc, const struct feed_echo *echo)
 	if (!fc->healthy)
 		log_info("ready feed path=%s", fc->cfg.path);
 	fc->healthy = true;
+	fc->echoed = echo->nonce;
 	fc->backoff = dur_ms(BACKOFF_MIN_MS);
+	pace_pings(fc, echo);
 	for (unsigned i = 0; i < echo->n; i++)
 		take_age(fc, fc->order[i], echo->age_ms[i], p->at);
 	return true;
@@ -394,18 +408,25 @@ static bool read_one(struct feed_client *fc, bool *more)
 	return *more;
 }
 
+/* Gives: false if the connection is over. */
+static bool read_some(struct feed_client *fc)
+{
+	bool more = true;
+
+	for (int i = 0; more && i < READ_MAX; i++) {
+		if (!read_one(fc, &more))
+			return false;
+	}
+	return true;
+}
+
 static void on_io_cb(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct feed_client *fc = fc_of(w->data);
-	bool more = true;
 
 	(void)loop;
-	if ((revents & EV_READ) != 0) {
-		for (int i = 0; more && i < READ_MAX; i++) {
-			if (!read_one(fc, &more))
-				return;
-		}
-	}
+	if ((revents & EV_READ) != 0 && !read_some(fc))
+		return;
 	fc_flush(fc);
 }
 
@@ -462,6 +483,7 @@ static void fc_start(struct feed_client *fc)
 			fc_drop(fc, "no room for HELLO");
 		return;
 	}
+	fc->ping_timer.repeat = PING_MS / 1e3;
 	ev_timer_again(fc->loop, &fc->ping_timer);
 	ev_timer_again(fc->loop, &fc->stats_timer);
 	fc->ping_due = true;
@@ -533,17 +555,39 @@ void feed_client_free(struct feed_client *fc)
 const struct snapshot *feed_client_get(
     const struct feed_client *fc, const char *cluster, struct mono now)
 {
-	const struct slot *s;
+	const struct feed_slot *s;
 
 	assert(fc != NULL && fc->magic == FC_MAGIC && cluster != NULL);
 	s = find_slot(fc, cluster);
-	return s != NULL && is_usable(s, now) ? &s->snap : NULL;
+	return s != NULL && is_feed_slot_usable(s, now) ? &s->snap : NULL;
+}
+
+void feed_client_read(struct feed_client *fc)
+{
+	assert(fc != NULL && fc->magic == FC_MAGIC);
+	if (fc->fd != -1 && read_some(fc))
+		fc_flush(fc);
+}
+
+uint32_t feed_client_age_ms(const struct feed_client *fc, struct mono now)
+{
+	uint32_t oldest = fc->slot_n > 0 ? 0 : FEED_AGE_STALE;
+
+	assert(fc->magic == FC_MAGIC);
+	for (unsigned i = 0; i < fc->slot_n; i++) {
+		uint32_t age =
+		    feed_slot_age_ms(fc->slot[i], fc->cfg.stale_after, now);
+
+		if (age > oldest)
+			oldest = age;
+	}
+	return oldest;
 }
 
 void feed_client_want(
     struct feed_client *fc, const struct feed_want *want, struct mono now)
 {
-	struct slot *s;
+	struct feed_slot *s;
 
 	assert(fc != NULL && fc->magic == FC_MAGIC && want != NULL);
 	s = find_slot(fc, want->cluster);

@@ -27,7 +27,8 @@ struct feed_client_cfg {
 	   is valid for the call; whether it is usable feed_client_get() says.
 	   The client must not be freed in it. */
 	void (*snapshot_cb)(void *arg, const struct snapshot *snap);
-	/* When the agent's counters are wanted, once a second; may be NULL. */
+	/* When the agent's counters are wanted, once a second; may be NULL.
+	   Not called from feed_client_read(). */
 	void (*stats_cb)(void *arg, struct feed_stats *out);
 	void *arg;
 };
@@ -43,6 +44,18 @@ void feed_client_free(struct feed_client *fc);
  */
 const struct snapshot *feed_client_get(
     const struct feed_client *fc, const char *cluster, struct mono now);
+
+/*
+ * Takes what has arrived, at once: for a timer's callback, which after a pause
+ * of the process runs before the socket's. May call snapshot_cb.
+ */
+void feed_client_read(struct feed_client *fc);
+
+/*
+ * Gives: how old the oldest of the snapshots is, its evidence's age included;
+ * FEED_AGE_STALE if one is not usable, or none came.
+ */
+uint32_t feed_client_age_ms(const struct feed_client *fc, struct mono now);
 
 /*
  * Tells the prober that a connection waits; at most one message a cluster in

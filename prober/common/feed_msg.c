@@ -30,38 +30,48 @@ static void get_echo(struct wire_in *r, struct feed_echo *e)
 }
 
 /* The counters in the order of struct feed_stats, which holds nothing else. */
-#define STATS_U64 (11 + FEED_LATENCY_BUCKETS)
-_Static_assert(sizeof(struct feed_stats) == STATS_U64 * 8 + 8,
+#define STATS_HEAD 17
+#define STATS_TAIL 4
+_Static_assert(sizeof(struct feed_stats) ==
+	(STATS_HEAD + FEED_LATENCY_BUCKETS) * 8 + STATS_TAIL * 4,
     "a new counter needs its line in put_stats and get_stats");
 
 static void put_stats(struct wire_out *w, const struct feed_stats *s)
 {
-	const uint64_t head[11] = {s->decisions, s->routed_write,
+	const uint64_t head[STATS_HEAD] = {s->decisions, s->routed_write,
 	    s->routed_read, s->routed_fallback, s->held, s->refused,
-	    s->undecided, s->bad_startup, s->frames_bad, s->connections,
+	    s->undecided, s->lsn_waited, s->lsn_late, s->startup_bad,
+	    s->startup_unread, s->startup_chosen, s->startup_replication,
+	    s->startup_cancel, s->frames_bad, s->connections,
 	    s->hello_rejected};
+	const uint32_t tail[STATS_TAIL] = {
+	    s->hold_now, s->hold_max_ms, s->lsn_now, s->snapshot_age_ms};
 
-	for (unsigned i = 0; i < 11; i++)
+	for (unsigned i = 0; i < STATS_HEAD; i++)
 		wire_put(w, head[i], 8);
 	for (unsigned i = 0; i < FEED_LATENCY_BUCKETS; i++)
 		wire_put(w, s->latency[i], 8);
-	wire_put(w, s->hold_now, 4);
-	wire_put(w, s->hold_max_ms, 4);
+	for (unsigned i = 0; i < STATS_TAIL; i++)
+		wire_put(w, tail[i], 4);
 }
 
 static void get_stats(struct wire_in *r, struct feed_stats *s)
 {
-	uint64_t *const head[11] = {&s->decisions, &s->routed_write,
+	uint64_t *const head[STATS_HEAD] = {&s->decisions, &s->routed_write,
 	    &s->routed_read, &s->routed_fallback, &s->held, &s->refused,
-	    &s->undecided, &s->bad_startup, &s->frames_bad, &s->connections,
+	    &s->undecided, &s->lsn_waited, &s->lsn_late, &s->startup_bad,
+	    &s->startup_unread, &s->startup_chosen, &s->startup_replication,
+	    &s->startup_cancel, &s->frames_bad, &s->connections,
 	    &s->hello_rejected};
+	uint32_t *const tail[STATS_TAIL] = {
+	    &s->hold_now, &s->hold_max_ms, &s->lsn_now, &s->snapshot_age_ms};
 
-	for (unsigned i = 0; i < 11; i++)
+	for (unsigned i = 0; i < STATS_HEAD; i++)
 		*head[i] = wire_get(r, 8);
 	for (unsigned i = 0; i < FEED_LATENCY_BUCKETS; i++)
 		s->latency[i] = wire_get(r, 8);
-	s->hold_now = (uint32_t)wire_get(r, 4);
-	s->hold_max_ms = (uint32_t)wire_get(r, 4);
+	for (unsigned i = 0; i < STATS_TAIL; i++)
+		*tail[i] = (uint32_t)wire_get(r, 4);
 }
 
 static void put_body(struct wire_out *w, const struct feed_msg *m)

@@ -63,9 +63,14 @@ struct feed_want {
 struct feed_stats {
 	uint64_t decisions, routed_write, routed_read, routed_fallback;
 	uint64_t held, refused, undecided; /* undecided: snapshot not fresh */
-	uint64_t bad_startup, frames_bad, connections, hello_rejected;
+	uint64_t lsn_waited, lsn_late;     /* late: the primary served it */
+	/* First bytes: not understood; TLS, so unread; ones that chose … */
+	uint64_t startup_bad, startup_unread, startup_chosen;
+	uint64_t startup_replication, startup_cancel;
+	uint64_t frames_bad, connections, hello_rejected;
 	uint64_t latency[FEED_LATENCY_BUCKETS]; /* NOTIFY to ACK */
-	uint32_t hold_now, hold_max_ms;
+	uint32_t hold_now, hold_max_ms, lsn_now;
+	uint32_t snapshot_age_ms; /* of the oldest; or FEED_AGE_STALE */
 };
 
 struct feed_msg {

@@ -163,6 +163,18 @@ static struct decision decide_write(
 	return route_to(action, snap->write, (enum snap_why)snap->write_why);
 }
 
+/* Its min_lsn alone keeps it from a replica, which may soon have replayed it:
+   what is known of a replica is always a little behind it. */
+static bool waits_for_lsn(const struct snapshot *snap, const struct intent *it)
+{
+	struct pool pool;
+
+	if (it->min_lsn == 0 || (it->flags & INTENT_F_WAITED) != 0)
+		return false;
+	fill_pool(&pool, snap, it, 0);
+	return pool.n > 0;
+}
+
 /* No replica will do; but one may come, so a read is never refused here. */
 static struct decision decide_fallback(
     const struct snapshot *snap, const struct intent *it)
@@ -182,7 +194,8 @@ static struct decision decide_read(
 
 	fill_pool(&pool, snap, it, it->min_lsn);
 	if (pool.n == 0)
-		return decide_fallback(snap, it);
+		return waits_for_lsn(snap, it) ? wait_for(SNAP_WHY_MIN_LSN)
+					       : decide_fallback(snap, it);
 	m = rr_next(rr, snap, &pool);
 	return route_to(ROUTE_ACT_READ, m, (enum snap_why)snap->m[m].why);
 }

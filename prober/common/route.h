@@ -58,16 +58,18 @@ struct rr {
  * Needs: snap passed snap_check() and is fresh; rr is this cluster's.
  * Gives: ROUTE_TO with a member that has a server; ROUTE_WAIT (action HOLD)
  * where a wait may end in a route: no write target in a cluster that may get
- * one, or no replica yet; ROUTE_REFUSE (action DESK) where waiting is vain
- * (standby cluster) or the intent is for the desk (cancel, HTTP).
+ * one, or no replica yet that will do; ROUTE_REFUSE (action DESK) where waiting
+ * is vain (standby cluster) or the intent is for the desk (cancel, HTTP).
  *
  * PRIMARY goes to the write target, unless a planned switchover is under way.
  * REPLICA goes to a READ member within the intent's own bounds, SYNC to such a
  * one of the role SYNC; where there is none, to the write target (action
  * FALLBACK) if the intent has INTENT_F_FALLBACK: conf_listen_intent() sets it
- * from the listener, whose default is the cluster's. ANY, and a min_lsn that no
- * replica is known to have replayed, may always fall back: the primary
- * qualifies by itself. A fallback too waits while a switchover is planned.
+ * from the listener, whose default is the cluster's. ANY may always fall back;
+ * so may a read whose min_lsn no replica is known to have replayed, for the
+ * primary qualifies by itself, but while there are replicas that would do
+ * otherwise it waits for one of them until it has INTENT_F_WAITED.
+ * A fallback too waits while a switchover is planned.
  * Only a decision of kind ROUTE_TO moves *rr. Cost: O(members).
  */
 struct decision route_decide(

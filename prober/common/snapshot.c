@@ -243,6 +243,8 @@ static const struct {
     [SNAP_WHY_NOT_IN_HAPROXY] = {"not-in-haproxy",
 	"HAProxy has no server of its name"},
     [SNAP_WHY_NO_REPLICA] = {"no-replica", "no replica is fit for reads"},
+    [SNAP_WHY_MIN_LSN] = {"min-lsn",
+	"no replica is known to have replayed that LSN yet"},
 };
 
 const char *snap_why_name(enum snap_why why)

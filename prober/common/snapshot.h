@@ -49,6 +49,7 @@ enum snap_why {
 	SNAP_WHY_DIVERGED,       /* a higher timeline than the leader's */
 	SNAP_WHY_NOT_IN_HAPROXY, /* HAProxy has no server of this name */
 	SNAP_WHY_NO_REPLICA,     /* of a decision: none is fit for reads */
+	SNAP_WHY_MIN_LSN,        /* likewise: none is known to have it yet */
 	SNAP_WHY_N
 };
 

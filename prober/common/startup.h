@@ -29,6 +29,7 @@ enum intent_flag {
 	INTENT_F_REPLICATION = 16,
 	INTENT_F_OPTIONS = 32, /* the startup data chose, not the listener */
 	INTENT_F_CHOOSE = 64,  /* the listener lets the startup data choose */
+	INTENT_F_WAITED = 128, /* min_lsn_wait is over: the primary will do */
 };
 
 struct intent {

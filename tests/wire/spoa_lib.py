@@ -214,12 +214,15 @@ class Prober:
             self.wants += 1
         elif kind == self.STATS:
             names = ("decisions routed_write routed_read routed_fallback held "
-                     "refused undecided bad_startup frames_bad connections "
+                     "refused undecided lsn_waited lsn_late startup_bad "
+                     "startup_unread startup_chosen startup_replication "
+                     "startup_cancel frames_bad connections "
                      "hello_rejected").split()
-            self.stats = dict(zip(names, struct.unpack_from(">11Q", body)))
-            self.stats["latency"] = struct.unpack_from(">24Q", body, 88)
-            now = struct.unpack_from(">II", body, 280)
-            self.stats["hold_now"], self.stats["hold_max_ms"] = now
+            tail = "hold_now hold_max_ms lsn_now snapshot_age_ms".split()
+            stats = dict(zip(names, struct.unpack_from(">17Q", body)))
+            stats["latency"] = struct.unpack_from(">24Q", body, 136)
+            stats.update(zip(tail, struct.unpack_from(">4I", body, 328)))
+            self.stats = stats
 
     def tell(self, members, write=-1, why=None, cluster="main", planned=0,
              fallback=1, since_ms=0):

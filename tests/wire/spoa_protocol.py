@@ -367,7 +367,7 @@ def test_d4_intents(site):
     assert action("write", first=struct.pack(
         ">IIII", 16, 80877102, 1, 2)) == "desk"
     assert action("mixed", first=b"GET /read_primary") == "desk"
-    assert site.stats(bad_startup=1, refused=2)
+    assert site.stats(startup_bad=1, refused=2)
 
 
 def test_d5_reads_without_replicas(site):

@@ -49,6 +49,9 @@ static void defaults(void **state)
 	assert_int_equal(a->early_hold.us, 2000000);
 	assert_int_equal(a->hold_max, 1000);
 	assert_int_equal(a->hold_release_rate, 500);
+	assert_int_equal(a->min_lsn_wait.us, 200000);
+	assert_int_equal(c->listen[0].hold_timeout.us, 10000000);
+	assert_int_equal(c->listen[0].hold_max, 1000);
 	assert_int_equal(a->log_level, LOG_LVL_INFO);
 	conf_free(c);
 }
@@ -61,13 +64,14 @@ static void clusters_and_listeners(void **state)
 	    " server_map = { \"node1=dc1-psql-node1\", \"x/y=z\" }\n"
 	    " max_lag = \"2s  1GB\" read_fallback = none fence = 1min }\n"
 	    "cluster b { " ETCD " }\n"
-	    "listen w { port = 5000 cluster = b target = primary }\n"
+	    "listen w { port = 5000 cluster = b target = primary\n"
+	    " hold_timeout = 2s hold_max = 0 }\n"
 	    "listen r { port = 5001 cluster = a target = sync\n"
 	    " max_lag = 1MB fallback = primary startup_options = true }\n"
 	    "listen r2 { port = 5002 cluster = a target = any\n"
 	    " max_lag = 500ms }\n"
 	    "agent { listen = { \"unix:/a\", \"tcp:127.0.0.1:9100\",\n"
-	    " \"tcp:[::1]:9100\" } }\n"
+	    " \"tcp:[::1]:9100\" } hold_timeout = 5s hold_max = 7 }\n"
 	    "prober { http_address = \"::1\" }\n");
 	const struct conf_cluster *cl = &c->cluster[0];
 	struct intent it;
@@ -86,6 +90,10 @@ static void clusters_and_listeners(void **state)
 	assert_int_equal(cl->max_lag.bytes, 1 << 30);
 	assert_int_equal(cl->max_lag.ms, 2000);
 	assert_int_equal(c->listen[0].cluster, 1);
+	assert_int_equal(c->listen[0].hold_timeout.us, 2000000);
+	assert_int_equal(c->listen[0].hold_max, 0);
+	assert_int_equal(c->listen[1].hold_timeout.us, 5000000);
+	assert_int_equal(c->listen[1].hold_max, 7);
 	assert_int_equal(c->listen[1].cluster, 0);
 	assert_int_equal(c->listen[2].fallback, SNAP_FALLBACK_NONE);
 	assert_int_equal(conf_listen_by_name(c, slice_str("r")), 1);

@@ -16,7 +16,8 @@ static void broken_syntax(void **state)
 		"cluster, listen, prober, agent"},
 	    {"# a\n# b\n/* c\n */\n// d\nlisten a {\n\tprot = 1\n}\n",
 		"t.conf:7: listen: no such option 'prot', expected port, "
-		"cluster, target, startup_options, max_lag, fallback"},
+		"cluster, target, startup_options, max_lag, fallback, "
+		"hold_timeout, hold_max"},
 	    {"user = \n",
 		"t.conf:2: premature end of file, expected KEY = "
 		"VALUE or }"},

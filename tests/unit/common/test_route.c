@@ -205,13 +205,25 @@ static void min_lsn(void **state)
 	it.min_lsn = 200;
 	assert_int_equal(route_decide(&s, &it, &rr).member, 2);
 	it.min_lsn = 201;
+	assert_decision(route_decide(&s, &it, &rr), ROUTE_WAIT, ROUTE_ACT_HOLD,
+	    -1, SNAP_WHY_MIN_LSN);
+	it.max_lag_bytes = 10; /* whoever is over another bound is no hope */
+	s.m[1].lag_bytes = s.m[2].lag_bytes = 11;
+	assert_decision(route_decide(&s, &it, &rr), ROUTE_TO,
+	    ROUTE_ACT_FALLBACK, 0, SNAP_WHY_LEADER);
+	s.m[1].lag_bytes = s.m[2].lag_bytes = 0;
+	it.flags = INTENT_F_WAITED;
 	assert_decision(route_decide(&s, &it, &rr), ROUTE_TO,
 	    ROUTE_ACT_FALLBACK, 0, SNAP_WHY_LEADER);
 	s.write = -1;
 	assert_int_equal(route_decide(&s, &it, &rr).kind, ROUTE_WAIT);
 	s.m[2].replay_lsn = 0; /* unknown */
 	it.min_lsn = 150;
-	assert_int_equal(route_decide(&s, &it, &rr).kind, ROUTE_WAIT);
+	assert_decision(route_decide(&s, &it, &rr), ROUTE_WAIT, ROUTE_ACT_HOLD,
+	    -1, SNAP_WHY_NO_REPLICA);
+	s.m[1].replay_lsn = 150; /* and who has it is taken, waited or not */
+	assert_decision(route_decide(&s, &it, &rr), ROUTE_TO, ROUTE_ACT_READ, 1,
+	    SNAP_WHY_REPLICA);
 }
 
 /* A member is never chosen that is not READ, whatever its weight. */
