@@ -17,9 +17,10 @@
 #include "feed_msg.h"
 #include "haproxy.h"
 #include "log.h"
-#include "patroni.h"
+#include "member.h"
 #include "postgres.h"
-#include "resolve.h"
+#include "proof.h"
+#include "roster.h"
 
 #define CLUSTER_MAGIC 0x636c7573u
 #define MEMBER_MAGIC 0x636d656du
@@ -61,10 +62,11 @@ static void log_verdict(
 	if (!log_rate_ok(&c->rate, 5, dur_ms(1000), now, &suppressed))
 		return;
 	log_info("change cluster=%s write=%s was=%s why=%s was_why=%s step=%u "
-		 "oldest_ms=%lld key=%s dcs_ms=%lld about=%s rest=%s "
+		 "proof=%s oldest_ms=%lld key=%s dcs_ms=%lld about=%s rest=%s "
 		 "rest_ms=%lld sql=%s sql_ms=%lld planned=%d suppressed=%u",
 	    c->conf->name, name_of(c, v->write), name_of(c, old->write),
 	    snap_why_name(v->why), snap_why_name(old->why), v->step,
+	    proof_name(proof_of(&c->ev, v, &c->policy, now)),
 	    (long long)dur_to_ms(v->oldest), name_of(c, c->ev.dcs.leader),
 	    age_ms(c->ev.dcs.fresh_at, now), name_of(c, about),
 	    m == NULL ? "-" : ev_rc_name(m->rest_slot.rc),
@@ -214,24 +216,6 @@ static void judge(struct cluster *c, struct mono now)
 	set_pace(c, now);
 }
 
-static void member_target(struct cluster_member *m)
-{
-	struct cluster *c = m->cluster;
-	const struct ev_dcs_member *d = &c->ev.m[m->i].dcs;
-	char api[LIM_ADDR] = "";
-	char addr[LIM_ADDR] = "";
-
-	if (!resolve_get(c->app->resolve, d->host, addr))
-		addr[0] = '\0';
-	if (!resolve_get(c->app->resolve, d->api_host, api))
-		api[0] = '\0';
-	memcpy(c->addr[m->i], addr, sizeof(addr));
-	patroni_probe_target(
-	    m->rest, api, d->api_host, d->api_port, d->api_tls);
-	if (m->sql != NULL)
-		pg_probe_target(m->sql, addr, d->port);
-}
-
 static void member_tick(struct cluster_member *m)
 {
 	struct cluster *c = m->cluster;
@@ -248,18 +232,7 @@ static void member_tick(struct cluster_member *m)
 	in.fast |= is_mono_before(now, c->wanted_till);
 	struct tick_out out = tick_decide(&m->slot, &in, now);
 
-	/* Without a target nothing is asked; the time counts all the same. */
-	if (out.sql) {
-		m->slot.last_sql = now;
-		(void)pg_probe_ask(m->sql);
-	}
-	if (out.rest) {
-		m->slot.last_rest = now;
-		member_target(m); /* keeps host names fresh, too */
-		(void)patroni_probe_ask(m->rest,
-		    is_tick_primary(&c->ev, &c->policy, now) ? PATRONI_PRIMARY
-							     : PATRONI_STATUS);
-	}
+	member_ask(m, &out, now);
 	assert(out.next.us > 0);
 	ev_timer_stop(c->app->loop, &m->tick);
 	ev_timer_set(&m->tick, dur_to_s(out.next), 0.);
@@ -300,40 +273,19 @@ static void item_cb(void *arg, const struct ev_item *item)
 static void member_stop(struct cluster_member *m)
 {
 	ev_timer_stop(m->cluster->app->loop, &m->tick);
-	patroni_probe_free(m->rest);
-	pg_probe_free(m->sql);
-	m->rest = NULL;
-	m->sql = NULL;
+	member_end(m);
 	m->name[0] = '\0';
 	memset(&m->slot, 0, sizeof(m->slot));
 	m->cluster->closed &= ~(UINT32_C(1) << m->i);
 	m->cluster->addr[m->i][0] = '\0';
 }
 
-static bool member_probes(struct cluster_member *m)
-{
-	struct cluster *c = m->cluster;
-	struct sink sink = {item_cb, c};
-	struct pg_cfg cfg;
-
-	m->rest = patroni_probe_new(c->app->http, &sink, m->i);
-	if (m->rest == NULL)
-		return false;
-	if (!c->ev.sql_configured)
-		return true;
-	memset(&cfg, 0, sizeof(cfg));
-	memcpy(cfg.user, c->conf->probe_user, sizeof(cfg.user));
-	memcpy(cfg.dbname, c->conf->probe_dbname, sizeof(cfg.dbname));
-	memcpy(cfg.passfile, c->conf->probe_passfile, sizeof(cfg.passfile));
-	m->sql = pg_probe_new(c->app->pg, &cfg, &sink, m->i);
-	return m->sql != NULL;
-}
-
 static void member_start(struct cluster_member *m, const char *name)
 {
 	struct cluster *c = m->cluster;
+	const struct sink sink = {item_cb, c};
 
-	if (!member_probes(m)) {
+	if (!member_make(m, &sink)) {
 		log_warnx("drop cluster=%s member=%s why=memory", c->conf->name,
 		    name);
 		member_stop(m);
@@ -360,7 +312,7 @@ static void member_follow(struct cluster_member *m)
 			member_start(m, d->name);
 	}
 	if (m->name[0] != '\0')
-		member_target(m);
+		member_point(m);
 }
 
 void cluster_retarget(struct cluster *c)
@@ -382,6 +334,18 @@ void cluster_etcd_view_cb(void *arg, const struct ev_view *view, struct mono at)
 	/* The new holder may be one that was not asked fast until now. */
 	if (moved)
 		ask_all(c);
+}
+
+/* Members by Patroni's word, where no DCS gives it. */
+static void roster_cb(void *arg, const struct ev_view *view, struct mono at)
+{
+	struct cluster *c = arg;
+
+	assert(c->magic == CLUSTER_MAGIC);
+	roster_heard(c->roster, at);
+	ev_put_roster(&c->ev, view, at);
+	cluster_retarget(c);
+	judge(c, mono_now());
 }
 
 void cluster_etcd_alive_cb(void *arg, struct mono at)
@@ -438,6 +402,23 @@ uint32_t cluster_age_ms(struct cluster *c, struct mono now)
 	return ms < FEED_AGE_STALE ? (uint32_t)ms : FEED_AGE_STALE - 1;
 }
 
+/* Who has no leader key to see says so once. */
+static bool start_roster(struct cluster *c)
+{
+	if (c->conf->patroni_n == 0)
+		return true;
+	c->patroni.roster = roster_cb;
+	c->patroni.arg = c;
+	c->roster = roster_new(c->app, c->conf, &c->patroni);
+	if (c->conf->etcd_n == 0)
+		log_info("start cluster=%s dcs=none members=patroni "
+			 "proof=\"no leader key: the leader is the one member "
+			 "whose Patroni says primary%s\"",
+		    c->conf->name,
+		    c->ev.sql_configured ? " and whose PostgreSQL agrees" : "");
+	return c->roster != NULL;
+}
+
 struct cluster *cluster_new(struct app *app, uint16_t index)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
@@ -465,6 +446,15 @@ struct cluster *cluster_new(struct app *app, uint16_t index)
 		ev_timer_init(&m->tick, tick_cb, 0., 0.);
 		m->tick.data = m;
 	}
+	if (!creds_read(c->conf, &c->creds)) {
+		cluster_free(c);
+		return NULL;
+	}
+	c->patroni.creds = &c->creds;
+	if (!start_roster(c)) {
+		cluster_free(c);
+		return NULL;
+	}
 	judge(c, mono_now());
 	return c;
 }
@@ -476,6 +466,8 @@ void cluster_free(struct cluster *c)
 	assert(c->magic == CLUSTER_MAGIC);
 	for (uint8_t i = 0; i < LIM_MEMBERS; i++)
 		member_stop(&c->member[i]);
+	roster_free(c->roster);
+	creds_free(&c->creds);
 	c->magic = 0;
 	free(c);
 }

@@ -12,7 +12,9 @@
 #include <stdint.h>
 
 #include "conf.h"
+#include "creds.h"
 #include "evidence.h"
+#include "patroni.h"
 #include "policy.h"
 #include "publish.h"
 #include "reads.h"
@@ -22,8 +24,8 @@
 
 struct app;
 struct cluster;
-struct patroni_probe;
 struct pg_probe;
+struct roster;
 
 /* How one member is asked. Its index is evidence's. */
 struct cluster_member {
@@ -43,6 +45,9 @@ struct cluster {
 	uint16_t index; /* in the configuration */
 	const struct conf_cluster *conf;
 	struct policy policy;
+	struct creds creds;
+	struct patroni_cfg patroni; /* of all its members' probes */
+	struct roster *roster;      /* NULL: members come from the DCS alone */
 	struct cluster_ev ev;
 	struct reads_state reads;
 	struct verdict verdict;

@@ -77,11 +77,15 @@ void daemon_drop(const struct conf *conf, const char *path)
 	for (unsigned i = 0; i < conf->cluster_n; i++) {
 		const struct conf_cluster *c = &conf->cluster[i];
 
-		if (c->probe_passfile[0] != '\0' &&
-		    access(c->probe_passfile, R_OK) == -1)
-			fatal("%s: cluster %s, probe_passfile: user \"%s\" "
-			      "cannot read %s: %s",
-			    path, c->name, conf->user, c->probe_passfile,
-			    strerror(errno));
+		struct conf_file f[CONF_FILES];
+
+		conf_files(c, f);
+		for (unsigned k = 0; k < CONF_FILES; k++)
+			if (f[k].path[0] != '\0' &&
+			    access(f[k].path, R_OK) == -1)
+				fatal("%s: cluster %s, %s: user \"%s\" cannot "
+				      "read %s: %s",
+				    path, c->name, f[k].key, conf->user,
+				    f[k].path, strerror(errno));
 	}
 }

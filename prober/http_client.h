@@ -3,7 +3,8 @@
  *
  * http and https only, to numeric addresses only, no redirects, no
  * decompression, bodies of LIM_HTTP_BODY at most. One deadline a request,
- * counted from its start.
+ * counted from its start. What is asked all at once is begun a few a turn of
+ * the loop, so that no turn grows long.
  */
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H

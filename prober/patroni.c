@@ -10,13 +10,15 @@
 
 #include "patroni.h"
 #include "patroni_json.h"
+#include "roster_json.h"
+#include "tick.h"
 
 #define PROBE_MAGIC 0x50617472u
-#define DEADLINE_MS 1000
 
 struct patroni_probe {
 	unsigned magic;
 	struct http_client *http;
+	struct patroni_cfg cfg;
 	struct sink sink;
 	uint8_t member;
 	char addr[LIM_ADDR], name[LIM_ADDR];
@@ -48,6 +50,16 @@ static enum ev_rc read_answer(const struct patroni_probe *p,
 	return EV_RC_OK;
 }
 
+static void tell_roster(
+    const struct patroni_probe *p, const struct http_answer *a)
+{
+	struct ev_view view;
+
+	if (a->rc == EV_RC_OK && a->status == 200 &&
+	    roster_json(a->body, &view))
+		p->cfg.roster(p->cfg.arg, &view, a->asked);
+}
+
 static void done_cb(void *arg, const struct http_answer *a)
 {
 	struct patroni_probe *p = probe_of(arg);
@@ -57,27 +69,51 @@ static void done_cb(void *arg, const struct http_answer *a)
 	    .at = a->at};
 
 	p->req = NULL;
+	if (p->what == PATRONI_CLUSTER) {
+		tell_roster(p, a);
+		return;
+	}
 	item.rc = read_answer(p, a, &item.u.rest);
 	p->sink.item(p->sink.arg, &item);
+}
+
+static const char *path_of(enum patroni_ask what)
+{
+	switch (what) {
+	case PATRONI_STATUS:
+		return "/patroni";
+	case PATRONI_PRIMARY:
+		return "/primary";
+	case PATRONI_CLUSTER:
+		return "/cluster";
+	case PATRONI_ASK_NONE:
+		break;
+	}
+	assert(false && "nothing to ask");
+	return "/";
 }
 
 bool patroni_probe_ask(struct patroni_probe *p, enum patroni_ask what)
 {
 	struct http_ask ask = {.fresh = true,
-	    .deadline = dur_ms(DEADLINE_MS),
+	    .deadline = dur_ms(TICK_DEADLINE_MS),
 	    .done = done_cb,
 	    .arg = p};
 
 	(void)probe_of(p);
 	if (p->req != NULL || p->addr[0] == '\0')
 		return false;
-	assert(what == PATRONI_STATUS || what == PATRONI_PRIMARY);
+	assert(what != PATRONI_CLUSTER || p->cfg.roster != NULL);
 	p->what = what;
 	ask.addr = p->addr;
 	ask.name = p->name;
 	ask.port = p->port;
 	ask.tls = p->tls;
-	ask.path = what == PATRONI_PRIMARY ? "/primary" : "/patroni";
+	if (p->cfg.creds != NULL) {
+		ask.pem = &p->cfg.creds->pem;
+		ask.auth = creds_auth(p->cfg.creds);
+	}
+	ask.path = path_of(what);
 	p->req = http_client_ask(p->http, &ask);
 	return p->req != NULL;
 }
@@ -106,16 +142,18 @@ bool is_patroni_probe_busy(const struct patroni_probe *p)
 	return p->req != NULL;
 }
 
-struct patroni_probe *patroni_probe_new(
-    struct http_client *http, const struct sink *sink, uint8_t member)
+struct patroni_probe *patroni_probe_new(struct http_client *http,
+    const struct patroni_cfg *cfg, const struct sink *sink, uint8_t member)
 {
 	struct patroni_probe *p = calloc(1, sizeof(*p));
 
-	assert(http != NULL && sink != NULL && sink->item != NULL);
+	assert(http != NULL && cfg != NULL);
+	assert(sink != NULL && sink->item != NULL);
 	if (p == NULL)
 		return NULL;
 	p->magic = PROBE_MAGIC;
 	p->http = http;
+	p->cfg = *cfg;
 	p->sink = *sink;
 	p->member = member;
 	return p;

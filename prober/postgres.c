@@ -12,7 +12,6 @@
 #include <libpq-fe.h>
 #include <linux/tcp.h> /* glibc's tcp_info ends too early */
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,10 +21,10 @@
 #include "pg_error.h"
 #include "pg_row.h"
 #include "postgres.h"
+#include "tick.h"
 
 #define CLIENT_MAGIC 0x5067436cu
 #define PROBE_MAGIC 0x50675072u
-#define DEADLINE_MS 1000
 #define IO_PRIORITY 1    /* data that arrived is read before a deadline */
 #define BEGIN_PER_TURN 2 /* connections begun in one turn of the loop */
 #define POLLS_PER_TURN 4 /* one may cost 3 ms (SCRAM) */
@@ -55,8 +54,7 @@ struct pg_probe {
 	struct pg_cfg cfg;
 	struct sink sink;
 	uint8_t member;
-	char addr[LIM_ADDR];
-	uint16_t port;
+	struct pg_target to;
 	enum pg_state state;
 	PGconn *conn;
 	ev_io io;
@@ -362,27 +360,11 @@ static void deadline_cb(struct ev_loop *loop, ev_timer *w, int revents)
 	conclude(p, EV_RC_TIMEOUT);
 }
 
-/*
- * The address is numeric and the host is not given, so libpq asks no
- * resolver; its own connect_timeout is not enforced here.
- */
 static void begin_connection(struct pg_probe *p)
 {
-	char port[8];
-	const char *const key[] = {"hostaddr", "port", "user", "dbname",
-	    "passfile", "application_name", "sslmode", "gssencmode",
-	    "target_session_attrs", "client_encoding", "keepalives_idle",
-	    "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-	    NULL};
-	const char *const value[] = {p->addr, port, p->cfg.user, p->cfg.dbname,
-	    p->cfg.passfile[0] != '\0' ? p->cfg.passfile : "/dev/null/none",
-	    "patroute-prober", "prefer", "disable", "any", "UTF8", "2", "1",
-	    "2", "2000", NULL};
-
-	(void)snprintf(port, sizeof(port), "%u", (unsigned)p->port);
 	p->state = PG_CONNECTING;
 	p->notice[0] = '\0';
-	p->conn = PQconnectStartParams(key, value, 0);
+	p->conn = pg_start(&p->cfg, &p->to);
 	if (p->conn == NULL) {
 		conclude(p, EV_RC_LOCAL);
 		return;
@@ -442,13 +424,13 @@ bool pg_probe_ask(struct pg_probe *p)
 {
 	struct ev_loop *loop = probe_of(p)->client->loop;
 
-	if (is_pg_probe_busy(p) || p->addr[0] == '\0')
+	if (is_pg_probe_busy(p) || p->to.addr[0] == '\0')
 		return false;
 	p->asked = mono_now();
 	p->rearmed = false;
 	/* From now, not from when this turn of the loop began. */
 	ev_now_update(loop);
-	ev_timer_set(&p->deadline, DEADLINE_MS / 1000.0, 0.0);
+	ev_timer_set(&p->deadline, TICK_DEADLINE_MS / 1000.0, 0.0);
 	ev_timer_start(loop, &p->deadline);
 	if (p->state == PG_IDLE)
 		send_question(p);
@@ -464,16 +446,17 @@ bool is_pg_probe_busy(const struct pg_probe *p)
 	    p->state == PG_ASKING;
 }
 
-void pg_probe_target(struct pg_probe *p, const char *addr, uint16_t port)
+void pg_probe_target(struct pg_probe *p, const struct pg_target *to)
 {
-	if (strcmp(probe_of(p)->addr, addr) == 0 && p->port == port)
+	struct pg_probe *probe = probe_of(p);
+
+	assert(to != NULL);
+	if (strcmp(probe->to.addr, to->addr) == 0 &&
+	    strcmp(probe->to.name, to->name) == 0 && probe->to.port == to->port)
 		return;
-	disconnect(p);
-	p->was_stopping = false;
-	/* What does not fit is no address: nothing is asked. */
-	if (!slice_copy(slice_str(addr), p->addr, sizeof(p->addr)))
-		p->addr[0] = '\0';
-	p->port = port;
+	disconnect(probe);
+	probe->was_stopping = false;
+	probe->to = *to;
 }
 
 struct pg_probe *pg_probe_new(struct pg_client *c, const struct pg_cfg *cfg,

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lim.h"
+#include "pg_start.h"
 #include "sink.h"
 
 struct pg_client; /* what all probes share: the pace of new connections */
@@ -25,12 +25,6 @@ struct pg_client *pg_client_new(struct ev_loop *loop)
 /* Needs: all its probes are freed. c may be NULL. */
 void pg_client_free(struct pg_client *c);
 
-struct pg_cfg {
-	char user[LIM_NAME];
-	char dbname[LIM_NAME];
-	char passfile[LIM_TEXT]; /* libpq's format; "": none */
-};
-
 /* Gives: NULL if memory is out. The sink's items have src EV_SQL. */
 struct pg_probe *pg_probe_new(struct pg_client *c, const struct pg_cfg *cfg,
     const struct sink *sink, uint8_t member)
@@ -40,15 +34,15 @@ struct pg_probe *pg_probe_new(struct pg_client *c, const struct pg_cfg *cfg,
 void pg_probe_free(struct pg_probe *p);
 
 /*
- * Needs: addr numeric (from resolve_get()); "" = none, nothing is asked.
+ * Needs: to->addr numeric (from resolve_get()); "" = none, nothing is asked.
  * Another target than before closes the connection, without an item.
  */
-void pg_probe_target(struct pg_probe *p, const char *addr, uint16_t port);
+void pg_probe_target(struct pg_probe *p, const struct pg_target *to);
 
 /*
  * Connects first if it must. Gives: false, and nothing happens, if one is in
  * flight or there is no target. Otherwise one item will come, later, within
- * one second. Items also come unasked, when the kept connection ends:
+ * TICK_DEADLINE_MS. Items also come unasked, when the kept connection ends:
  * STOPPING if the server said so (57P01), LOST if it did not; then
  * asked == at. A lost probe is a question: ask again at once.
  */

@@ -6,9 +6,12 @@ add_library(patroute_sources STATIC
 	gap.c
 	http_client.c
 	http_error.c
+	http_setup.c
+	creds.c
 	patroni.c
 	pg_error.c
 	pg_row.c
+	pg_start.c
 	postgres.c
 	resolve.c)
 set_target_properties(patroute_sources PROPERTIES

@@ -17,6 +17,7 @@
 #include "feed.h"
 #include "haproxy.h"
 #include "lsn.h"
+#include "proof.h"
 
 #define U64_TEXT 24
 
@@ -186,6 +187,10 @@ static void add_dcs(cJSON *o, const struct cluster *c, struct mono now)
 	cJSON *e = cJSON_AddObjectToObject(o, "dcs");
 
 	(void)cJSON_AddBoolToObject(e, "configured", d->configured);
+	(void)cJSON_AddStringToObject(e, "members_from",
+	    d->synced               ? "dcs"
+		: c->roster != NULL ? "patroni"
+				    : "none");
 	(void)cJSON_AddBoolToObject(e, "synced", d->synced);
 	add_ms(e, "age_ms", d->fresh_at, now);
 	add_name(e, "leader", d->leader_name);
@@ -210,6 +215,8 @@ static void add_verdict(cJSON *o, struct cluster *c, struct mono now)
 	(void)cJSON_AddStringToObject(
 	    o, "why_text", snap_why_text((enum snap_why)s->write_why));
 	(void)cJSON_AddNumberToObject(o, "step", c->verdict.step);
+	(void)cJSON_AddStringToObject(o, "proof",
+	    proof_name(proof_of(&c->ev, &c->verdict, &c->policy, now)));
 	(void)cJSON_AddNumberToObject(o, "since_ms", s->since_ms);
 	if (age == FEED_AGE_STALE)
 		(void)cJSON_AddNullToObject(o, "evidence_age_ms");

@@ -169,7 +169,7 @@ int conf_line(cfg_t *section, const char *name, unsigned i)
 	return line;
 }
 
-#define KEYS_MAX 32 /* of one section, with the end's mark */
+#define KEYS_MAX 64 /* of one section, with the end's mark */
 #define SECTIONS_MAX 8
 
 /* What libconfuse is told: every value is a string or a list of strings. */

@@ -13,22 +13,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "conf_parts.h"
 #include "lim.h"
 #include "log.h"
 #include "mono.h"
 #include "snapshot.h"
 #include "startup.h"
-
-struct conf_endpoint {
-	bool tls;
-	char host[LIM_ADDR]; /* without brackets */
-	uint16_t port;
-};
-
-/* One member whose HAProxy server has another name than Patroni's. */
-struct conf_map {
-	char member[LIM_NAME], server[LIM_NAME];
-};
 
 /* How far a replica may lag: both bounds hold, the largest value is none. */
 struct conf_lag {
@@ -42,11 +32,20 @@ struct conf_cluster {
 	char namespace[LIM_NAME]; /* default "/service" (no slash at end) */
 	struct conf_endpoint etcd[LIM_ENDPOINTS];
 	uint8_t etcd_n;
+	struct conf_endpoint patroni[LIM_MEMBERS]; /* where to ask /cluster */
+	uint8_t patroni_n;
 	struct conf_map map[LIM_MEMBERS];
 	uint8_t map_n;
 	char probe_user[LIM_NAME]; /* empty: REST stands in for SQL */
 	char probe_dbname[LIM_NAME];
 	char probe_passfile[LIM_TEXT]; /* libpq's format, owner-only */
+	struct conf_probe_at probe_at[LIM_MEMBERS];
+	uint8_t probe_at_n;
+	enum conf_sslmode probe_sslmode;
+	char probe_sslrootcert[LIM_TEXT], probe_sslcert[LIM_TEXT];
+	char probe_sslkey[LIM_TEXT];
+	char rest_ca[LIM_TEXT], rest_cert[LIM_TEXT], rest_key[LIM_TEXT];
+	char rest_auth[LIM_TEXT]; /* a file: USER:PASSWORD, owner-only */
 	struct dur max_age_dcs, max_age_rest, max_age_sql; /* 3 s, 2 s, 2 s */
 	struct dur fence, silence, silence_close;          /* 30 s, 2 s, 10 s */
 	struct dur follow_grace;                           /* 10 s */

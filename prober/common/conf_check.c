@@ -5,53 +5,23 @@
  */
 #include "conf_int.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 static cfg_t *section_of(const struct conf_src *src, const char *name, int i)
 {
 	return cfg_getnsec(src->root, name, (unsigned)i);
 }
 
-/* Only its owner may read it: libpq passes over any other silently. */
-static bool check_secret(
-    const struct conf_src *src, const struct conf_cluster *cl, int line)
+/* One list of endpoints, `key` by name. */
+static bool check_endpoints(const struct conf_src *src, cfg_t *sec,
+    const char *key, const struct conf_endpoint *e, unsigned n)
 {
-	struct stat st;
-
-	if (cl->probe_passfile[0] == '\0')
-		return true;
-	if (cl->probe_user[0] == '\0')
-		return conf_fail(src, line,
-		    "cluster.probe_passfile: set alone, expected "
-		    "cluster.probe_user beside it");
-	if (stat(cl->probe_passfile, &st) == -1 ||
-	    faccessat(AT_FDCWD, cl->probe_passfile, R_OK, AT_EACCESS) == -1)
-		return conf_fail(src, line,
-		    "cluster.probe_passfile: %s: %s, expected a readable file",
-		    cl->probe_passfile, strerrordesc_np(errno));
-	if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0)
-		return conf_fail(src, line,
-		    "cluster.probe_passfile: %s has mode %04o, expected a file "
-		    "that only its owner may read (0600)",
-		    cl->probe_passfile, (unsigned)st.st_mode & 07777U);
-	return true;
-}
-
-static bool check_endpoints(
-    const struct conf_src *src, const struct conf_cluster *cl, cfg_t *sec)
-{
-	for (unsigned i = 0; i < cl->etcd_n; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		for (unsigned j = 0; j < i; j++) {
-			if (strcmp(cl->etcd[i].host, cl->etcd[j].host) == 0 &&
-			    cl->etcd[i].port == cl->etcd[j].port)
-				return conf_fail(src, conf_line(sec, "etcd", i),
-				    "cluster.etcd: %s:%u stands there twice, "
+			if (strcmp(e[i].host, e[j].host) == 0 &&
+			    e[i].port == e[j].port)
+				return conf_fail(src, conf_line(sec, key, i),
+				    "cluster.%s: %s:%u stands there twice, "
 				    "expected each endpoint once",
-				    cl->etcd[i].host,
-				    (unsigned)cl->etcd[i].port);
+				    key, e[i].host, (unsigned)e[i].port);
 		}
 	}
 	return true;
@@ -87,8 +57,13 @@ static bool check_cluster(
 		return conf_fail(src, sec->line,
 		    "cluster.silence_close: shorter than cluster.silence, "
 		    "expected at least as long");
-	return check_endpoints(src, cl, sec) && check_map(src, cl, sec) &&
-	    check_secret(src, cl, conf_line(sec, "probe_passfile", 0));
+	if (cl->etcd_n == 0 && cl->patroni_n == 0)
+		return conf_fail(src, sec->line,
+		    "cluster.etcd: missing, expected http://HOST:PORT or "
+		    "https://HOST:PORT, or cluster.patroni in its place");
+	return check_endpoints(src, sec, "etcd", cl->etcd, cl->etcd_n) &&
+	    check_endpoints(src, sec, "patroni", cl->patroni, cl->patroni_n) &&
+	    check_map(src, cl, sec) && conf_check_files(src, cl, sec);
 }
 
 static bool check_port(const struct conf_src *src, const struct conf *c, int i)

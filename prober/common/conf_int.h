@@ -27,6 +27,8 @@ enum conf_type {
 	CONF_ENDPOINTS,
 	CONF_MAP,
 	CONF_LISTENS,
+	CONF_MEMBERS,  /* Patroni's REST APIs */
+	CONF_PROBE_AT, /* [MEMBER=][HOST]:PORT */
 };
 
 /* The words of a CONF_ENUM, ended by a NULL. */
@@ -66,7 +68,8 @@ const struct conf_example *conf_example_table(void);
 static inline bool is_conf_list(const struct conf_key *k)
 {
 	return k->type == CONF_ENDPOINTS || k->type == CONF_MAP ||
-	    k->type == CONF_LISTENS;
+	    k->type == CONF_LISTENS || k->type == CONF_MEMBERS ||
+	    k->type == CONF_PROBE_AT;
 }
 
 /* Where a value comes from, for the sentence that refuses it. */
@@ -102,6 +105,10 @@ bool conf_fail(const struct conf_src *src, int line, const char *fmt, ...)
 /* What no single value shows: names and ports used twice, secrets, … */
 bool conf_check(const struct conf_src *src, const struct conf *c)
     __attribute__((warn_unused_result));
+
+/* Its files, and which of its keys need each other (conf_files.c). */
+bool conf_check_files(const struct conf_src *src, const struct conf_cluster *cl,
+    cfg_t *sec) __attribute__((warn_unused_result));
 
 /*
  * Blanks the comments of `text` in place (libconfuse miscounts their lines) and

@@ -174,25 +174,60 @@ static bool take_prefix(struct slice *s, const char *prefix)
 	return true;
 }
 
-static bool add_endpoint(struct conf_cluster *cl, struct slice s)
+/* A name, or an IPv6 address without its brackets. */
+static bool set_host(char host[static LIM_ADDR], struct slice s)
 {
-	struct conf_endpoint e = {0};
-	struct slice host;
-	bool is_numeric6;
+	return memchr(s.p, ':', s.len) != NULL
+	    ? set_address(host, LIM_ADDR, s)
+	    : is_conf_label(s) && slice_copy(s, host, LIM_ADDR);
+}
 
-	e.tls = take_prefix(&s, "https://");
-	if (!e.tls && !take_prefix(&s, "http://"))
-		return false;
-	if (!split_port(s, &host, &e.port))
-		return false;
-	is_numeric6 = memchr(host.p, ':', host.len) != NULL;
-	if (is_numeric6 ? !set_address(e.host, sizeof(e.host), host)
-			: !(is_conf_label(host) &&
-			      slice_copy(host, e.host, sizeof(e.host))))
-		return false;
+static bool set_endpoint(struct conf_endpoint *e, struct slice s)
+{
+	struct slice host;
+
+	*e = (struct conf_endpoint){0};
+	e->tls = take_prefix(&s, "https://");
+	return (e->tls || take_prefix(&s, "http://")) &&
+	    split_port(s, &host, &e->port) && set_host(e->host, host);
+}
+
+static bool add_etcd(struct conf_cluster *cl, struct slice s)
+{
 	assert(cl->etcd_n < LIM_ENDPOINTS);
-	cl->etcd[cl->etcd_n++] = e;
-	return true;
+	return set_endpoint(&cl->etcd[cl->etcd_n++], s);
+}
+
+static bool add_member(struct conf_cluster *cl, struct slice s)
+{
+	assert(cl->patroni_n < LIM_MEMBERS);
+	return set_endpoint(&cl->patroni[cl->patroni_n++], s);
+}
+
+/* [MEMBER=][HOST]:PORT; without HOST it is conn_url's. */
+static bool add_probe_at(struct conf_cluster *cl, struct slice s)
+{
+	struct conf_probe_at *at = &cl->probe_at[cl->probe_at_n++];
+	const unsigned char *eq = s.len > 0 ? memchr(s.p, '=', s.len) : NULL;
+	struct slice host;
+	uint64_t port;
+
+	*at = (struct conf_probe_at){0};
+	if (eq != NULL) {
+		size_t len = (size_t)(eq - s.p);
+
+		if (!set_text(
+			at->member, sizeof(at->member), slice_of(s.p, len)))
+			return false;
+		s = slice_skip(s, len + 1);
+	}
+	if (s.len > 0 && s.p[0] == ':' &&
+	    num_u64(slice_skip(s, 1), 1, 65535, &port)) {
+		at->port = (uint16_t)port;
+		return true;
+	}
+	return eq != NULL && split_port(s, &host, &at->port) &&
+	    set_host(at->host, host);
 }
 
 static bool add_map(struct conf_cluster *cl, struct slice s)
@@ -266,7 +301,11 @@ bool conf_set(const struct conf *c, const struct conf_key *k, void *section,
 	case CONF_CLUSTER:
 		return set_cluster(c, field, text);
 	case CONF_ENDPOINTS:
-		return add_endpoint(section, text);
+		return add_etcd(section, text);
+	case CONF_MEMBERS:
+		return add_member(section, text);
+	case CONF_PROBE_AT:
+		return add_probe_at(section, text);
 	case CONF_MAP:
 		return add_map(section, text);
 	case CONF_LISTENS:
@@ -327,6 +366,9 @@ const char *conf_expected(
 	    [CONF_ADDRESS] = "a numeric IPv4 or IPv6 address",
 	    [CONF_CLUSTER] = "the name of a cluster of this file",
 	    [CONF_ENDPOINTS] = "http://HOST:PORT or https://HOST:PORT",
+	    [CONF_MEMBERS] = "http://HOST:PORT or https://HOST:PORT",
+	    [CONF_PROBE_AT] =
+		":PORT for each member, MEMBER=:PORT or MEMBER=HOST:PORT",
 	    [CONF_MAP] =
 		"MEMBER=SERVER, Patroni's name and HAProxy's (letters, "
 		"digits, '.', '_', '-')",

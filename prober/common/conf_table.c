@@ -24,6 +24,10 @@ static const struct conf_word fallbacks[] = {{"primary", SNAP_FALLBACK_PRIMARY},
 static const struct conf_word wants[] = {{"primary", INTENT_PRIMARY},
     {"replica", INTENT_REPLICA}, {"sync", INTENT_SYNC}, {"any", INTENT_ANY},
     {NULL, 0}};
+static const struct conf_word sslmodes[] = {{"disable", CONF_SSL_DISABLE},
+    {"allow", CONF_SSL_ALLOW}, {"prefer", CONF_SSL_PREFER},
+    {"require", CONF_SSL_REQUIRE}, {"verify-ca", CONF_SSL_VERIFY_CA},
+    {"verify-full", CONF_SSL_VERIFY_FULL}, {NULL, 0}};
 static const struct conf_word levels[] = {{"warn", LOG_LVL_WARN},
     {"info", LOG_LVL_INFO}, {"debug", LOG_LVL_DEBUG}, {NULL, 0}};
 
@@ -52,11 +56,33 @@ static const struct conf_key keys[] = {
 	"The group of their sockets: HAProxy's."},
 
     {"cluster", "scope", CONF_WORD, false, true, CLUSTER(scope), 0, 0, NULL,
-	NULL, "Patroni's scope, where it is not the cluster's name."},
+	NULL,
+	"Patroni's scope, where it is not the cluster's name. Of a Citus "
+	"cluster each group is one of its own: SCOPE/GROUP."},
     {"cluster", "namespace", CONF_NAMESPACE, false, true, CLUSTER(namespace), 0,
 	0, NULL, "/service", "Patroni's namespace in the DCS."},
-    {"cluster", "etcd", CONF_ENDPOINTS, true, true, CLUSTER(etcd), 1,
-	LIM_ENDPOINTS, NULL, NULL, "The etcd endpoints that Patroni uses."},
+    {"cluster", "etcd", CONF_ENDPOINTS, false, true, CLUSTER(etcd), 1,
+	LIM_ENDPOINTS, NULL, NULL,
+	"The etcd endpoints that Patroni uses. May be left out where `patroni` "
+	"stands."},
+    {"cluster", "patroni", CONF_MEMBERS, false, true, CLUSTER(patroni), 1,
+	LIM_MEMBERS, NULL, NULL,
+	"Patroni's REST API on some of the members, for clusters whose DCS is "
+	"not etcd or is out of reach: the members are those that GET /cluster "
+	"names. Without the leader key there is less proof: see "
+	"patroute-prober(8)."},
+    {"cluster", "rest_ca", CONF_PATH, false, true, CLUSTER(rest_ca), 0, 0, NULL,
+	NULL,
+	"Who signs the certificates of Patroni's REST APIs (PEM), where it is "
+	"not one of the system's. They are always verified."},
+    {"cluster", "rest_cert", CONF_PATH, false, true, CLUSTER(rest_cert), 0, 0,
+	NULL, NULL, "The certificate that is shown to them (PEM)."},
+    {"cluster", "rest_key", CONF_SECRET, false, true, CLUSTER(rest_key), 0, 0,
+	NULL, NULL, "The key of that certificate (PEM)."},
+    {"cluster", "rest_auth", CONF_SECRET, false, true, CLUSTER(rest_auth), 0, 0,
+	NULL, NULL,
+	"A file with one line USER:PASSWORD that is sent to them, in cleartext "
+	"without TLS."},
     {"cluster", "server_map", CONF_MAP, false, true, CLUSTER(map), 0,
 	LIM_MEMBERS, NULL, NULL,
 	"HAProxy's names of members that Patroni calls otherwise."},
@@ -69,6 +95,21 @@ static const struct conf_key keys[] = {
     {"cluster", "probe_passfile", CONF_SECRET, false, true,
 	CLUSTER(probe_passfile), 0, 0, NULL, NULL,
 	"Its password, in the format of libpq's .pgpass."},
+    {"cluster", "probe_address", CONF_PROBE_AT, false, true, CLUSTER(probe_at),
+	0, LIM_MEMBERS, NULL, NULL,
+	"Where PostgreSQL itself is asked, where a member's conn_url leads to "
+	"something else, such as PgBouncer: \":5433\" is that port at every "
+	"member, \"node1=:5433\" and \"node1=10.0.0.1:5433\" are for one."},
+    {"cluster", "probe_sslmode", CONF_ENUM, false, true, CLUSTER(probe_sslmode),
+	0, 0, sslmodes, "prefer", "libpq's sslmode of these connections."},
+    {"cluster", "probe_sslrootcert", CONF_PATH, false, true,
+	CLUSTER(probe_sslrootcert), 0, 0, NULL, NULL,
+	"Who signs the servers' certificates (PEM), for verify-ca and "
+	"verify-full."},
+    {"cluster", "probe_sslcert", CONF_PATH, false, true, CLUSTER(probe_sslcert),
+	0, 0, NULL, NULL, "The certificate that is shown to them (PEM)."},
+    {"cluster", "probe_sslkey", CONF_SECRET, false, true, CLUSTER(probe_sslkey),
+	0, 0, NULL, NULL, "The key of that certificate (PEM)."},
     {"cluster", "max_age_dcs", CONF_DURATION, false, true, CLUSTER(max_age_dcs),
 	100 * MS, MINUTE, NULL, "3s",
 	"How old the DCS's word may be and still count."},

@@ -13,9 +13,6 @@
 #include "num.h"
 #include "patroni_json.h"
 
-#define WEIGHT_DEFAULT 100
-#define WEIGHT_MAX 256 /* HAProxy's */
-
 static const struct slice gone = {NULL, 0};
 
 bool dcs_keys_init(struct dcs_keys *k, const char *prefix)
@@ -183,17 +180,6 @@ static void fill_urls(const cJSON *doc, struct ev_dcs_member *m)
 	}
 }
 
-static void fill_tags(const cJSON *tags, struct ev_dcs_member *m)
-{
-	int64_t weight = json_i64(tags, "patroute_weight");
-
-	m->noloadbalance = is_json_true(tags, "noloadbalance");
-	m->nofailover = is_json_true(tags, "nofailover");
-	m->weight = WEIGHT_DEFAULT;
-	if (json_get(tags, "patroute_weight") != NULL && weight <= WEIGHT_MAX)
-		m->weight = (uint16_t)weight;
-}
-
 static void put_member(
     struct dcs_keys *k, struct slice name, struct slice value)
 {
@@ -216,7 +202,7 @@ static void put_member(
 	tli = json_i64(doc, "timeline");
 	m->tli = tli <= UINT32_MAX ? (uint32_t)tli : 0;
 	m->lsn = json_u64(doc, "xlog_location");
-	fill_tags(json_get(doc, "tags"), m);
+	patroni_tags(json_get(doc, "tags"), m);
 	cJSON_Delete(doc);
 }
 

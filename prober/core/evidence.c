@@ -351,6 +351,23 @@ bool ev_put_dcs(
 	return moved;
 }
 
+void ev_put_roster(
+    struct cluster_ev *ev, const struct ev_view *view, struct mono at)
+{
+	assert(ev != NULL && view != NULL && is_mono_set(at));
+	assert(view->n <= LIM_MEMBERS && view->sync_n <= LIM_MEMBERS);
+	if (ev->dcs.synced)
+		return;
+	drop_absent(ev, view, at);
+	for (int i = 0; i < view->n; i++)
+		put_member(ev, &view->m[i], at);
+	ev->dcs.pause = view->pause;
+	ev->dcs.sync_mode = view->sync_mode;
+	ev->dcs.sync_n = view->sync_n;
+	memcpy(ev->dcs.sync_standby, view->sync_standby,
+	    sizeof(ev->dcs.sync_standby));
+}
+
 void ev_dcs_alive(struct cluster_ev *ev, struct mono at)
 {
 	assert(ev != NULL);

@@ -114,6 +114,14 @@ bool ev_put(struct cluster_ev *ev, const struct ev_item *item);
 bool ev_put_dcs(
     struct cluster_ev *ev, const struct ev_view *view, struct mono at);
 
+/*
+ * Members by Patroni's /cluster, for as long as no DCS was read whole: who they
+ * are and where, and the synchronous ones; nothing of who leads. Later ones
+ * are ignored.
+ */
+void ev_put_roster(
+    struct cluster_ev *ev, const struct ev_view *view, struct mono at);
+
 /* The heartbeat, asked at `at`, proved the view still true. */
 void ev_dcs_alive(struct cluster_ev *ev, struct mono at);
 

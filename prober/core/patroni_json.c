@@ -8,6 +8,9 @@
 #include "num.h"
 #include "patroni_json.h"
 
+#define WEIGHT_DEFAULT 100
+#define WEIGHT_MAX 256 /* HAProxy's */
+
 /*
  * "promoted" (a promotion was begun) is left out: it is no word on whether
  * the server left recovery.
@@ -63,6 +66,17 @@ enum ev_state patroni_state(struct slice word)
 			return states[i].state;
 	}
 	return EV_STATE_NONE;
+}
+
+void patroni_tags(const struct cJSON *tags, struct ev_dcs_member *m)
+{
+	int64_t weight = json_i64(tags, "patroute_weight");
+
+	m->noloadbalance = is_json_true(tags, "noloadbalance");
+	m->nofailover = is_json_true(tags, "nofailover");
+	m->weight = WEIGHT_DEFAULT;
+	if (json_get(tags, "patroute_weight") != NULL && weight <= WEIGHT_MAX)
+		m->weight = (uint16_t)weight;
 }
 
 /* The number up to the next dot, 0 if it is none. */

@@ -25,4 +25,8 @@ bool patroni_json_status(struct slice body, struct ev_rest *out)
 enum ev_role patroni_role(struct slice word);
 enum ev_state patroni_state(struct slice word);
 
+/* The tags of a member, as they stand in its key and in /cluster. */
+struct cJSON;
+void patroni_tags(const struct cJSON *tags, struct ev_dcs_member *m);
+
 #endif

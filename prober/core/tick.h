@@ -6,9 +6,9 @@
  * Members that are away are asked each second (never slower: they may be the
  * next leader). REST: at most two a second, whatever asks.
  *
- * A probe's own deadline should be at most TICK_DEADLINE_MS: then the question
- * that follows a lost one is answered before `silence` (2 s) is over, and one
- * lost probe never changes a verdict.
+ * Every probe's own deadline is TICK_DEADLINE_MS, from its question: then the
+ * one that follows a lost one is answered before `silence` (2 s) is over, and
+ * one lost probe never changes a verdict.
  */
 #ifndef TICK_H
 #define TICK_H

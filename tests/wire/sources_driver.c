@@ -7,7 +7,12 @@
  *   sources_driver sql ADDR PORT USER DBNAME PASSFILE
  *   sources_driver resolve
  *
- * Commands come on standard input, a line each: "ask", "primary", "every MS"
+ * REST_TLS, REST_CA, REST_CERT, REST_KEY and REST_AUTH in the environment say
+ * how Patroni is asked, SQL_VERIFY (ca, full), SQL_CA, SQL_CERT and SQL_KEY how
+ * PostgreSQL is, PEER_NAME what the peer is called.
+ *
+ * Commands come on standard input, a line each: "ask", "primary", "cluster",
+ * "every MS"
  * (ask again so long after each answer; 0: at the end of each at once), "target
  * ADDR PORT", "get NAME". At its end everything is freed, so that a leak
  * checker sees it.
@@ -34,6 +39,7 @@ struct driver {
 	struct http_client *http;
 	struct etcd *etcd;
 	struct patroni_probe *patroni;
+	struct creds creds;
 	struct pg_client *pg;
 	struct pg_probe *sql;
 	ev_io in;
@@ -95,6 +101,12 @@ static void view_cb(void *arg, const struct ev_view *v, struct mono at)
 	for (i = 0; i < v->n; i++)
 		print_member(&v->m[i], i == 0);
 	(void)printf("]}\n");
+}
+
+static void roster_cb(void *arg, const struct ev_view *v, struct mono at)
+{
+	(void)arg;
+	view_cb((char[]){"cluster"}, v, at);
 }
 
 static void alive_cb(void *arg, struct mono at)
@@ -168,10 +180,17 @@ static void set_target(struct driver *d, const char *addr, const char *port)
 {
 	uint16_t n = (uint16_t)strtoul(port, NULL, 10);
 
+	struct pg_target to = {.port = n};
+	const char *name = getenv("PEER_NAME");
+
 	if (d->patroni != NULL)
-		patroni_probe_target(d->patroni, addr, NULL, n, false);
+		patroni_probe_target(
+		    d->patroni, addr, name, n, getenv("REST_TLS") != NULL);
+	(void)slice_copy(slice_str(addr), to.addr, sizeof(to.addr));
+	if (name != NULL)
+		(void)slice_copy(slice_str(name), to.name, sizeof(to.name));
 	if (d->sql != NULL)
-		pg_probe_target(d->sql, addr, n);
+		pg_probe_target(d->sql, &to);
 }
 
 static void print_name(struct driver *d, const char *name)
@@ -207,6 +226,9 @@ static void obey(struct driver *d, char *line)
 		ask(d);
 	} else if (strcmp(word, "primary") == 0) {
 		d->what = PATRONI_PRIMARY;
+		ask(d);
+	} else if (strcmp(word, "cluster") == 0) {
+		d->what = PATRONI_CLUSTER;
 		ask(d);
 	} else if (strcmp(word, "every") == 0 && a != NULL) {
 		d->every_ms = strtol(a, NULL, 10);
@@ -277,6 +299,37 @@ static bool start_etcd(struct driver *d, int argc, char **argv)
 	return true;
 }
 
+static void copy_env(const char *key, char to[static LIM_TEXT])
+{
+	const char *value = getenv(key);
+
+	if (value != NULL)
+		(void)slice_copy(slice_str(value), to, LIM_TEXT);
+}
+
+static bool read_creds(struct driver *d)
+{
+	struct conf_cluster conf = {0};
+
+	copy_env("REST_CA", conf.rest_ca);
+	copy_env("REST_CERT", conf.rest_cert);
+	copy_env("REST_KEY", conf.rest_key);
+	copy_env("REST_AUTH", conf.rest_auth);
+	return creds_read(&conf, &d->creds);
+}
+
+static void set_tls(struct pg_cfg *cfg)
+{
+	const char *mode = getenv("SQL_VERIFY");
+
+	if (mode != NULL)
+		cfg->sslmode = strcmp(mode, "ca") == 0 ? CONF_SSL_VERIFY_CA
+						       : CONF_SSL_VERIFY_FULL;
+	copy_env("SQL_CA", cfg->sslrootcert);
+	copy_env("SQL_CERT", cfg->sslcert);
+	copy_env("SQL_KEY", cfg->sslkey);
+}
+
 static bool start(struct driver *d, int argc, char **argv)
 {
 	const struct sink sink = {.item = item_cb, .arg = d};
@@ -286,7 +339,12 @@ static bool start(struct driver *d, int argc, char **argv)
 	if (strcmp(what, "etcd") == 0 && argc > 3)
 		return start_etcd(d, argc, argv);
 	if (strcmp(what, "patroni") == 0 && argc == 4) {
-		d->patroni = patroni_probe_new(d->http, &sink, 7);
+		const struct patroni_cfg patroni = {
+		    .creds = &d->creds, .roster = roster_cb, .arg = d};
+
+		if (!read_creds(d))
+			return false;
+		d->patroni = patroni_probe_new(d->http, &patroni, &sink, 7);
 	} else if (strcmp(what, "sql") == 0 && argc == 7) {
 		(void)slice_copy(
 		    slice_str(argv[4]), cfg.user, sizeof(cfg.user));
@@ -294,6 +352,7 @@ static bool start(struct driver *d, int argc, char **argv)
 		    slice_str(argv[5]), cfg.dbname, sizeof(cfg.dbname));
 		(void)slice_copy(
 		    slice_str(argv[6]), cfg.passfile, sizeof(cfg.passfile));
+		set_tls(&cfg);
 		d->sql = pg_probe_new(d->pg, &cfg, &sink, 7);
 	} else {
 		resolve_on_change(d->resolve, change_cb, d);
@@ -309,6 +368,7 @@ static void stop(struct driver *d)
 	ev_timer_stop(d->loop, &d->again);
 	etcd_free(d->etcd);
 	patroni_probe_free(d->patroni);
+	creds_free(&d->creds);
 	pg_probe_free(d->sql);
 	pg_client_free(d->pg);
 	http_client_free(d->http);

@@ -137,8 +137,8 @@ def test_hostile(what):
             got = d.item("ask")
             assert got["rc"] == want
             took = got["at"] - got["asked"]
-            assert took < 1_150_000
-            assert want != "timeout" or took >= 1_000_000
+            assert took < 2_000_000
+            assert want != "timeout" or took >= 800_000
             count = len(os.listdir(f"/proc/{d.p.pid}/fd"))
             assert fds in (None, count)
             fds = count

@@ -193,7 +193,7 @@ def test_a_frozen_server_is_silence(pg):
         try:
             got = d.item("ask")
             assert got["rc"] == "timeout"
-            assert 1_000_000 <= got["at"] - got["asked"] < 1_100_000
+            assert 800_000 <= got["at"] - got["asked"] < 2_000_000
         finally:
             os.kill(pid, signal.SIGCONT)
         # The connection was given up; a new one is made.
@@ -314,7 +314,7 @@ def test_scripted(handler, want):
             "sql", "127.0.0.1", peer.port, "u", "d", "/none") as d:
         got = d.item("ask")
         assert got["rc"] == want
-        assert got["at"] - got["asked"] < 1_150_000
+        assert got["at"] - got["asked"] < 2_000_000
         fds = len(os.listdir(f"/proc/{d.p.pid}/fd"))
         assert d.item("ask")["rc"] == want
         assert len(os.listdir(f"/proc/{d.p.pid}/fd")) == fds

@@ -116,6 +116,36 @@ static void clusters_and_listeners(void **state)
 	conf_free(c);
 }
 
+/* Members by Patroni's word; PostgreSQL behind something else. */
+static void without_etcd(void **state)
+{
+	struct conf *c =
+	    must_parse("cluster a { scope = \"citus/0\"\n"
+		       " patroni = { \"http://10.0.0.1:8008\", "
+		       "\"https://[fd00::1]:8008\" }\n"
+		       " probe_user = u probe_sslmode = require\n"
+		       " probe_address = { \":5433\", \"node1=:5434\", "
+		       "\"node2=[fd00::2]:5435\" } }\n" WRITE);
+	const struct conf_cluster *cl = &c->cluster[0];
+
+	(void)state;
+	assert_string_equal(cl->scope, "citus/0");
+	assert_int_equal(cl->etcd_n, 0);
+	assert_int_equal(cl->patroni_n, 2);
+	assert_string_equal(cl->patroni[1].host, "fd00::1");
+	assert_true(cl->patroni[1].tls);
+	assert_int_equal(cl->probe_sslmode, CONF_SSL_REQUIRE);
+	assert_int_equal(conf_probe_at(cl, "node3")->port, 5433);
+	assert_int_equal(conf_probe_at(cl, "node1")->port, 5434);
+	assert_string_equal(conf_probe_at(cl, "node1")->host, "");
+	assert_string_equal(conf_probe_at(cl, "node2")->host, "fd00::2");
+	conf_free(c);
+	c = must_parse(MAIN WRITE);
+	assert_null(conf_probe_at(&c->cluster[0], "node1"));
+	assert_int_equal(c->cluster[0].probe_sslmode, CONF_SSL_PREFER);
+	conf_free(c);
+}
+
 static char dir[64];
 
 static void files(void **state)
@@ -226,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(defaults),
 	    cmocka_unit_test(clusters_and_listeners),
+	    cmocka_unit_test(without_etcd),
 	    cmocka_unit_test(files),
 	    cmocka_unit_test(the_example),
 	    cmocka_unit_test(the_example_uncommented),

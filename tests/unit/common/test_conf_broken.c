@@ -104,7 +104,7 @@ static void broken_values(void **state)
 	    {"cluster a {\n}\n" WRITE,
 		"t.conf:2: cluster.etcd: missing, "
 		"expected http://HOST:PORT or "
-		"https://HOST:PORT"},
+		"https://HOST:PORT, or cluster.patroni in its place"},
 	    {"cluster a {\n etcd = { \"http://a:1\",\n \"ftp://b:1\" } "
 	     "}\n" WRITE,
 		"t.conf:3: cluster.etcd: \"ftp://b:1\" is not possible, "
@@ -236,6 +236,32 @@ static void broken_together(void **state)
 	     "\"/nowhere/x\" }\n" WRITE,
 		"t.conf:2: cluster.probe_passfile: /nowhere/x: No such file or "
 		"directory, expected a readable file"},
+	    {"cluster a { " ETCD " rest_ca = \"/\" }\n" WRITE,
+		"t.conf:1: cluster.rest_ca: / is no regular file, expected "
+		"one"},
+	    {"cluster a { " ETCD "\nrest_cert = \"/x\" }\n" WRITE,
+		"t.conf:2: cluster.rest_cert: set alone, expected "
+		"cluster.rest_key beside it"},
+	    {"cluster a { " ETCD "\nprobe_address = \":1\" }\n" WRITE,
+		"t.conf:2: cluster.probe_address: set alone, expected "
+		"cluster.probe_user beside it"},
+	    {"cluster a { " ETCD
+	     "\nprobe_user = u probe_sslmode = verify-full }\n" WRITE,
+		"t.conf:2: cluster.probe_sslmode: set alone, expected "
+		"cluster.probe_sslrootcert beside it"},
+	    {"cluster a { patroni = {\n\"http://a:1\", \"http://a:1\" } "
+	     "}\n" WRITE,
+		"t.conf:2: cluster.patroni: a:1 stands there twice, expected "
+		"each endpoint once"},
+	    {"cluster a { " ETCD " probe_user = u\nprobe_address = "
+	     "\"h:1\" }\n" WRITE,
+		"t.conf:2: cluster.probe_address: \"h:1\" is not possible, "
+		"expected :PORT for each member, MEMBER=:PORT or "
+		"MEMBER=HOST:PORT"},
+	    {"cluster a { " ETCD " probe_user = u probe_address = {\n"
+	     "\"a=:1\", \"a=b:1\" } }\n" WRITE,
+		"t.conf:2: cluster.probe_address: a stands there twice, "
+		"expected each member once"},
 	};
 
 	(void)state;

@@ -1,0 +1,126 @@
+/*
+ * conf_files.c - the files that a cluster's keys name; see conf_int.h.
+ */
+#include "conf_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void conf_files(
+    const struct conf_cluster *c, struct conf_file out[static CONF_FILES])
+{
+	const struct conf_file all[CONF_FILES] = {
+	    {"probe_passfile", c->probe_passfile, true},
+	    {"probe_sslrootcert", c->probe_sslrootcert, false},
+	    {"probe_sslcert", c->probe_sslcert, false},
+	    {"probe_sslkey", c->probe_sslkey, true},
+	    {"rest_ca", c->rest_ca, false}, {"rest_cert", c->rest_cert, false},
+	    {"rest_key", c->rest_key, true}, {"rest_auth", c->rest_auth, true}};
+
+	memcpy(out, all, sizeof(all));
+}
+
+/* Only its owner may read a secret: libpq passes over any other silently. */
+static bool check_file(
+    const struct conf_src *src, const struct conf_file *f, int line)
+{
+	struct stat st;
+
+	if (stat(f->path, &st) == -1 ||
+	    faccessat(AT_FDCWD, f->path, R_OK, AT_EACCESS) == -1)
+		return conf_fail(src, line,
+		    "cluster.%s: %s: %s, expected a readable file", f->key,
+		    f->path, strerrordesc_np(errno));
+	if (!S_ISREG(st.st_mode))
+		return conf_fail(src, line,
+		    "cluster.%s: %s is no regular file, expected one", f->key,
+		    f->path);
+	if (f->secret && (st.st_mode & 077) != 0)
+		return conf_fail(src, line,
+		    "cluster.%s: %s has mode %04o, expected a file "
+		    "that only its owner may read (0600)",
+		    f->key, f->path, (unsigned)st.st_mode & 07777U);
+	return true;
+}
+
+/* Keys that mean nothing, or worse, without another. */
+static bool check_pairs(
+    const struct conf_src *src, const struct conf_cluster *cl, cfg_t *sec)
+{
+	const bool verifies = cl->probe_sslmode == CONF_SSL_VERIFY_CA ||
+	    cl->probe_sslmode == CONF_SSL_VERIFY_FULL;
+	const char *user = cl->probe_user;
+	const struct {
+		const char *key, *needed;
+		bool is_set, is_there;
+	} all[] = {{"probe_passfile", "probe_user",
+		       cl->probe_passfile[0] != '\0', user[0] != '\0'},
+	    {"probe_address", "probe_user", cl->probe_at_n > 0,
+		user[0] != '\0'},
+	    {"probe_sslmode", "probe_sslrootcert", verifies,
+		cl->probe_sslrootcert[0] != '\0'},
+	    {"probe_sslcert", "probe_sslkey", cl->probe_sslcert[0] != '\0',
+		cl->probe_sslkey[0] != '\0'},
+	    {"rest_cert", "rest_key", cl->rest_cert[0] != '\0',
+		cl->rest_key[0] != '\0'}};
+
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i].is_set && !all[i].is_there)
+			return conf_fail(src, conf_line(sec, all[i].key, 0),
+			    "cluster.%s: set alone, expected cluster.%s beside "
+			    "it",
+			    all[i].key, all[i].needed);
+	return true;
+}
+
+static bool check_probe_at(
+    const struct conf_src *src, const struct conf_cluster *cl, cfg_t *sec)
+{
+	for (unsigned i = 0; i < cl->probe_at_n; i++)
+		for (unsigned j = 0; j < i; j++)
+			if (strcmp(cl->probe_at[i].member,
+				cl->probe_at[j].member) == 0)
+				return conf_fail(src,
+				    conf_line(sec, "probe_address", i),
+				    "cluster.probe_address: %s stands there "
+				    "twice, expected each member once",
+				    cl->probe_at[i].member[0] != '\0'
+					? cl->probe_at[i].member
+					: "each member");
+	return true;
+}
+
+bool conf_check_files(
+    const struct conf_src *src, const struct conf_cluster *cl, cfg_t *sec)
+{
+	struct conf_file f[CONF_FILES];
+
+	assert(src != NULL && cl != NULL);
+	if (!check_pairs(src, cl, sec) || !check_probe_at(src, cl, sec))
+		return false;
+	conf_files(cl, f);
+	for (unsigned i = 0; i < CONF_FILES; i++)
+		if (f[i].path[0] != '\0' &&
+		    !check_file(src, &f[i], conf_line(sec, f[i].key, 0)))
+			return false;
+	return true;
+}
+
+const struct conf_probe_at *conf_probe_at(
+    const struct conf_cluster *c, const char *member)
+{
+	const struct conf_probe_at *found = NULL;
+
+	assert(c != NULL && member != NULL);
+	for (unsigned i = 0; i < c->probe_at_n; i++) {
+		const struct conf_probe_at *at = &c->probe_at[i];
+
+		if (strcmp(at->member, member) == 0)
+			return at;
+		if (at->member[0] == '\0')
+			found = at;
+	}
+	return found;
+}

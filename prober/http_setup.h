@@ -1,0 +1,23 @@
+/*
+ * http_setup.h - what a request asks for, in curl's options.
+ *
+ * What bounds it and where its bytes go is http_client.c's.
+ */
+#ifndef HTTP_SETUP_H
+#define HTTP_SETUP_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+#include "http_client.h"
+
+/* curl reads them until the request's end; the caller frees them then. */
+struct http_lists {
+	struct curl_slist *headers, *connect_to;
+};
+
+/* Gives: false if memory is out, or the target does not fit. */
+bool http_setup(CURL *easy, struct http_lists *lists,
+    const struct http_ask *ask) __attribute__((warn_unused_result));
+
+#endif
