@@ -10,10 +10,12 @@
 #include <sys/random.h>
 
 #include "process.h"
+#include "tls.h"
 
 #define FRESH_CHECK_S 1.0
 #define STOP_POLL_S 0.01
-#define STOP_MAX_S 0.5 /* for peers that do not close; HAProxy does at once */
+#define STOP_ASK_MS 200 /* for peers that were just accepted to ask */
+#define STOP_MAX_S 0.5  /* for peers that do not close; HAProxy does at once */
 
 static uint64_t random_bits(void)
 {
@@ -73,12 +75,16 @@ static void stop_deadline_cb(struct ev_loop *loop, ev_timer *w, int revents)
 
 static void stop_poll_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
+	struct app *app = app_of(w->data);
+
 	(void)revents;
-	if (app_of(w->data)->conns.n == 0)
+	conns_stop(&app->conns, !is_mono_before(mono_now(), app->stop_late));
+	if (app->conns.n == 0)
 		ev_break(loop, EVBREAK_ALL);
 }
 
-/* What has been read is answered; who waits goes HAProxy's second way. */
+/* What has come is answered, by who was still in the listeners' queues, too;
+   who waits goes HAProxy's second way. */
 static void stop_cb(struct ev_loop *loop, ev_signal *w, int revents)
 {
 	struct app *app = app_of(w->data);
@@ -91,9 +97,9 @@ static void stop_cb(struct ev_loop *loop, ev_signal *w, int revents)
 	    app->agent.hold.n);
 	process_notify("STOPPING=1");
 	listeners_stop(&app->listeners);
-	conns_drain(&app->conns);
 	agent_stop(app);
-	conns_stop(&app->conns);
+	conns_stop(&app->conns, false);
+	app->stop_late = mono_add(mono_now(), dur_ms(STOP_ASK_MS));
 	ev_timer_start(loop, &app->stop_poll);
 	ev_timer_start(loop, &app->stop_deadline);
 }
@@ -107,8 +113,8 @@ static bool is_same_listen(
 		const struct conf_agent_listen *l = &a->listen[i];
 		const struct conf_agent_listen *m = &b->listen[i];
 
-		if (l->is_unix != m->is_unix || l->port != m->port ||
-		    strcmp(l->path, m->path) != 0 ||
+		if (l->is_unix != m->is_unix || l->tls != m->tls ||
+		    l->port != m->port || strcmp(l->path, m->path) != 0 ||
 		    strcmp(l->addr, m->addr) != 0)
 			return false;
 	}
@@ -150,9 +156,34 @@ static void take_conf(struct app *app, struct conf *conf)
 		log_warnx("reload feed=none why=memory");
 }
 
+static bool has_tls(const struct conf_agent *a)
+{
+	for (unsigned i = 0; i < a->listen_n; i++) {
+		if (a->listen[i].tls)
+			return true;
+	}
+	return false;
+}
+
+/* The certificates may be new under their old names. Listeners stay, so they
+   keep theirs where the new configuration names none. */
+static bool renew_tls(
+    struct app *app, const struct conf *conf, char why[static TLS_SENTENCE])
+{
+	struct ssl_ctx_st *tls;
+
+	if (!has_tls(&app->conf->agent) || conf->agent.tls_cert[0] == '\0')
+		return true;
+	tls = tls_new(&conf->agent, why);
+	if (tls != NULL)
+		conns_tls(&app->conns, tls);
+	return tls != NULL;
+}
+
 static void reload_cb(struct ev_loop *loop, ev_signal *w, int revents)
 {
 	struct app *app = app_of(w->data);
+	char why[TLS_SENTENCE];
 	struct conf_err err;
 	struct conf *conf;
 
@@ -163,6 +194,12 @@ static void reload_cb(struct ev_loop *loop, ev_signal *w, int revents)
 	conf = conf_load(app->conf_path, &err);
 	if (conf == NULL) {
 		log_warnx("reload kept=old why=\"%s\"", err.text);
+		return;
+	}
+	if (!renew_tls(app, conf, why)) {
+		log_warnx(
+		    "reload kept=old why=\"%s: %s\"", app->conf_path, why);
+		conf_free(conf);
 		return;
 	}
 	take_conf(app, conf);
@@ -200,13 +237,41 @@ static struct app_room room_of(uint32_t files, unsigned listeners)
 	return room;
 }
 
+/* After the privileges are gone: who cannot read the key now could not read it
+   on SIGHUP. */
+static void begin_tls(struct app *app)
+{
+	char why[TLS_SENTENCE];
+	struct ssl_ctx_st *tls;
+
+	if (!has_tls(&app->conf->agent))
+		return;
+	tls = tls_new(&app->conf->agent, why);
+	if (tls == NULL)
+		fatal("%s: %s", app->conf_path, why);
+	conns_tls(&app->conns, tls);
+}
+
+static void begin_listening(struct app *app)
+{
+	const struct conf_agent *conf = &app->conf->agent;
+	struct listen_host spop = conns_host(&app->conns);
+	struct listen_host tls = conns_tls_host(&app->conns);
+	struct listen_host desk = desk_host(&app->desk);
+
+	for (unsigned i = 0; i < conf->listen_n; i++)
+		listener_serve(
+		    &app->listeners, i, conf->listen[i].tls ? &tls : &spop);
+	listener_serve(&app->listeners, conf->listen_n, &desk);
+	listeners_start(&app->listeners, app->loop);
+}
+
 bool app_begin(struct app *app, uint32_t files)
 {
 	struct app_room room = room_of(files, app->listeners.n);
-	struct listen_host spop, desk;
-	unsigned n = app->listeners.n;
 
-	assert(app->conf != NULL && app->conf_path != NULL && n >= 2);
+	assert(app->conf != NULL && app->conf_path != NULL);
+	assert(app->listeners.n == app->conf->agent.listen_n + 1U);
 	app->magic = APP_MAGIC;
 	app->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	if (app->loop == NULL)
@@ -218,12 +283,9 @@ bool app_begin(struct app *app, uint32_t files)
 	/* Before the feed: its first snapshot may find somebody to release. */
 	if (!conns_init(&app->conns, app, room.conns) || !begin_feed(app))
 		return false;
-	spop = conns_host(&app->conns);
-	desk = desk_host(&app->desk);
-	for (unsigned i = 0; i < n; i++)
-		listener_serve(&app->listeners, i, i + 1 < n ? &spop : &desk);
+	begin_tls(app);
 	begin_signals(app);
-	listeners_start(&app->listeners, app->loop);
+	begin_listening(app);
 	return true;
 }
 

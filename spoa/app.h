@@ -13,7 +13,7 @@
 
 #include "agent.h"
 #include "conf.h"
-#include "conn.h"
+#include "conns.h"
 #include "decide.h"
 #include "desk.h"
 #include "feed_client.h"
@@ -38,6 +38,7 @@ struct app {
 	struct log_rate reject_rate;
 	bool is_stopping;
 	ev_signal on_term, on_int, on_hup;
+	struct mono stop_late;
 	ev_timer fresh_check, stop_deadline, stop_poll;
 };
 

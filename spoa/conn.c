@@ -1,23 +1,23 @@
 /*
  * conn.c - HAProxy's connections; see conn.h.
  *
- * Owns each connection from accept to close. Called by listener.c for new ones
- * and by the loop; calls agent.c for what a NOTIFY asks. Blocks on nothing.
+ * Owns what each connection does from its first byte to its close. Called by
+ * the loop and by conns.c; calls agent.c for what a NOTIFY asks. Blocks on
+ * nothing.
  * Source: HAProxy's doc/SPOE.txt, 3.2.3 for the order of frames.
  */
 #include "conn.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "app.h"
+#include "tls.h"
 
 #define CONN_MAGIC 0x51a7c0deU
-#define SWEEP_S 1.0
 /* Read passes of one event: then other connections have their turn. */
 #define PASSES 4
 
@@ -40,27 +40,20 @@ static void set_wait(struct conn *c, enum conn_wait wait, int64_t ms)
 	c->deadline = mono_add(mono_now(), dur_ms(ms));
 }
 
-static void conn_close(struct conn *c, const char *why)
+void conn_close(struct conn *c, const char *why)
 {
-	struct conns *cs = &c->app->conns;
-	struct conn_slot *slot = &cs->slot[c->ref.index];
-
 	log_debug("stop conn=%u.%u why=%s", c->ref.index, c->ref.gen, why);
 	if (c->held > 0)
 		agent_forget(c->app, c);
 	/* A dirty one is freed by conns_flush(), which is about to come by. */
-	assert(!c->is_dirty && slot->conn == c);
+	assert(!c->is_dirty);
 	ev_io_stop(c->app->loop, &c->rd);
 	ev_io_stop(c->app->loop, &c->wr);
+	tls_close(c->tls);
+	c->tls = NULL;
 	(void)close(c->rd.fd);
-	slot->conn = NULL;
-	slot->gen++;
-	slot->next_free = cs->free;
-	cs->free = c->ref.index + 1;
-	cs->n--;
 	c->magic = 0;
-	listeners_resume(&c->app->listeners);
-	free(c);
+	conns_give_back(&c->app->conns, c);
 }
 
 /* From here on nothing is read but the peer's end. */
@@ -81,19 +74,24 @@ static void say_goodbye(struct conn *c, enum spop_status status)
 	begin_close(c);
 }
 
-static void refuse(struct conn *c, enum spop_status status)
+static void count_reject(
+    struct conn *c, enum spop_status status, const char *why)
 {
 	uint32_t suppressed;
 
-	c->app->agent.stats.frames_bad++;
 	if (c->state == CONN_HELLO)
 		c->app->agent.stats.hello_rejected++;
 	if (log_rate_ok(&c->app->reject_rate, 5, dur_ms(10000), mono_now(),
 		&suppressed))
 		log_warnx("reject conn=%u.%u status=%d why=\"%s\" "
 			  "suppressed=%u",
-		    c->ref.index, c->ref.gen, (int)status,
-		    spop_status_text(status), suppressed);
+		    c->ref.index, c->ref.gen, (int)status, why, suppressed);
+}
+
+static void refuse(struct conn *c, enum spop_status status)
+{
+	c->app->agent.stats.frames_bad++;
+	count_reject(c, status, spop_status_text(status));
 	say_goodbye(c, status);
 }
 
@@ -137,6 +135,7 @@ static void take_notify(struct conn *c, const struct spop_frame *f)
 		refuse(c, SPOP_ST_FRAGMENTED);
 		return;
 	}
+	c->has_asked = true;
 	if ((f->flags & SPOP_F_ABORT) != 0) {
 		agent_abort(c->app, c, f);
 		return;
@@ -215,11 +214,31 @@ static bool answer_frames(struct conn *c)
 	return done;
 }
 
+static ssize_t wire_send(struct conn *c)
+{
+	if (c->tls != NULL)
+		return tls_send(c->tls, c->out, c->out_n);
+	return send(c->rd.fd, c->out, c->out_n, MSG_NOSIGNAL);
+}
+
+static ssize_t wire_recv(struct conn *c, size_t room)
+{
+	if (c->tls != NULL)
+		return tls_recv(c->tls, c->in + c->in_n, room);
+	return recv(c->rd.fd, c->in + c->in_n, room, 0);
+}
+
+/* Are there bytes of which the kernel tells nothing any more? */
+static bool has_more(const struct conn *c)
+{
+	return c->tls != NULL && tls_has_more(c->tls);
+}
+
 /* Sends what there is. Gives: false if the connection is no more. */
 static bool flush(struct conn *c)
 {
 	if (c->out_n > 0) {
-		ssize_t n = send(c->rd.fd, c->out, c->out_n, MSG_NOSIGNAL);
+		ssize_t n = wire_send(c);
 
 		if (n == -1 && errno != EAGAIN && errno != EINTR &&
 		    errno != ENOBUFS) {
@@ -233,6 +252,8 @@ static bool flush(struct conn *c)
 		}
 	}
 	if (c->state == CONN_CLOSING && c->out_n == 0 && !c->is_shut) {
+		if (c->tls != NULL)
+			tls_shut(c->tls);
 		(void)shutdown(c->rd.fd, SHUT_WR);
 		c->is_shut = true;
 	}
@@ -265,7 +286,7 @@ static void rearm(struct conn *c)
 	struct ev_loop *loop = c->app->loop;
 
 	choose_wait(c);
-	if (c->out_n > 0)
+	if (c->out_n > 0 || (c->tls != NULL && tls_wants_send(c->tls)))
 		ev_io_start(loop, &c->wr);
 	else
 		ev_io_stop(loop, &c->wr);
@@ -273,6 +294,9 @@ static void rearm(struct conn *c)
 		ev_io_stop(loop, &c->rd);
 	else
 		ev_io_start(loop, &c->rd);
+	/* Left when there was no room for the answers; now there is. */
+	if (c->out_n == 0 && has_more(c))
+		ev_feed_event(loop, &c->rd, EV_READ);
 }
 
 /* Answers and sends by turns. Gives: false if the connection is no more. */
@@ -303,7 +327,9 @@ static enum fill fill(struct conn *c)
 	/* A buffer without room holds whole frames, which wait for ours. */
 	if (room == 0)
 		return FILL_NONE;
-	n = recv(c->rd.fd, c->in + c->in_n, room, 0);
+	n = wire_recv(c, room);
+	if (n == -1 && errno == EPROTO && c->tls != NULL)
+		count_reject(c, SPOP_ST_IO, tls_why(c->tls));
 	if (n == -1)
 		return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ||
 			errno == ENOMEM
@@ -313,11 +339,10 @@ static enum fill fill(struct conn *c)
 		return FILL_GONE;
 	if (c->state != CONN_CLOSING)
 		c->in_n += (uint32_t)n;
-	return (size_t)n == room ? FILL_ALL : FILL_SOME;
+	return (size_t)n == room || has_more(c) ? FILL_ALL : FILL_SOME;
 }
 
-/* Gives: false if the connection is no more. */
-static bool read_pass(struct conn *c)
+bool conn_pass(struct conn *c)
 {
 	struct agent *agent = &c->app->agent;
 	struct mono start = mono_now();
@@ -325,7 +350,7 @@ static bool read_pass(struct conn *c)
 	enum fill got = FILL_ALL;
 
 	decide_pass(&c->app->decide, start);
-	for (int i = 0; i < PASSES && got == FILL_ALL; i++) {
+	for (int i = 0; (i < PASSES || has_more(c)) && got == FILL_ALL; i++) {
 		got = fill(c);
 		if (got == FILL_GONE) {
 			conn_close(c, "peer");
@@ -349,7 +374,7 @@ static void conn_read_cb(struct ev_loop *loop, ev_io *w, int revents)
 {
 	(void)loop;
 	(void)revents;
-	(void)read_pass(conn_of(w->data));
+	(void)conn_pass(conn_of(w->data));
 }
 
 static void conn_write_cb(struct ev_loop *loop, ev_io *w, int revents)
@@ -361,16 +386,13 @@ static void conn_write_cb(struct ev_loop *loop, ev_io *w, int revents)
 	if (!flush(c))
 		return;
 	decide_pass(&c->app->decide, mono_now());
-	if (answer_and_flush(c))
+	if (!answer_and_flush(c))
+		return;
+	/* TLS had to send something of its own before it could receive. */
+	if (c->out_n == 0 && c->tls != NULL && tls_wants_send(c->tls))
+		(void)conn_pass(c);
+	else
 		rearm(c);
-}
-
-struct conn *conn_find(const struct conns *cs, struct conn_ref ref)
-{
-	assert(cs != NULL && ref.index < cs->max);
-	if (cs->slot[ref.index].gen != ref.gen)
-		return NULL;
-	return cs->slot[ref.index].conn;
 }
 
 bool conn_ack(struct conn *c, const struct spop_ack *ack)
@@ -386,161 +408,56 @@ bool conn_ack(struct conn *c, const struct spop_ack *ack)
 	return n > 0;
 }
 
-void conn_mark(struct conn *c)
+void conn_flush(struct conn *c)
 {
-	struct conns *cs = &c->app->conns;
-
-	if (c->is_dirty)
-		return;
-	c->is_dirty = true;
-	c->dirty_next = cs->dirty;
-	cs->dirty = c;
-}
-
-void conns_flush(struct conns *cs)
-{
-	assert(cs != NULL);
-	while (cs->dirty != NULL) {
-		struct conn *c = conn_of(cs->dirty);
-
-		cs->dirty = c->dirty_next;
-		c->dirty_next = NULL;
-		c->is_dirty = false;
-		if (flush(c))
-			rearm(c);
-	}
-}
-
-static bool is_late(const struct conn *c, struct mono now)
-{
-	return c->wait != CONN_WAIT_NONE && !is_mono_before(now, c->deadline);
+	assert(c != NULL && c->magic == CONN_MAGIC);
+	if (flush(c))
+		rearm(c);
 }
 
 /*
- * Once a second. Whoever is late for the first time is only noted: after a
- * pause of the whole process timers run before what has long arrived.
+ * Whoever is late for the first time is only noted: after a pause of the whole
+ * process timers run before what has long arrived.
  */
-static void sweep_cb(struct ev_loop *loop, ev_timer *w, int revents)
+void conn_watch(struct conn *c, struct mono now)
 {
-	struct conns *cs = w->data;
-	struct mono now = mono_now();
-
-	(void)loop;
-	(void)revents;
-	for (uint32_t i = 0; i < cs->used && cs->n > 0; i++) {
-		struct conn *c = cs->slot[i].conn;
-
-		if (c == NULL || !is_late(c, now))
-			continue;
-		if (!c->suspect) {
-			c->suspect = true;
-			continue;
-		}
-		if (c->wait == CONN_WAIT_CLOSE ||
-		    c->wait == CONN_WAIT_BLOCKED) {
-			conn_close(c, "timeout");
-			continue;
-		}
-		refuse(c, SPOP_ST_TIMEOUT);
-		if (flush(c))
-			rearm(c);
-	}
-}
-
-bool conns_init(struct conns *cs, struct app *app, uint32_t max)
-{
-	assert(cs != NULL && app != NULL && max >= 1);
-	*cs = (struct conns){.app = app, .max = max};
-	cs->slot = calloc(max, sizeof(*cs->slot));
-	if (cs->slot == NULL)
-		return false;
-	ev_timer_init(&cs->sweep, sweep_cb, SWEEP_S, SWEEP_S);
-	cs->sweep.data = cs;
-	ev_timer_start(app->loop, &cs->sweep);
-	return true;
-}
-
-void conns_free(struct conns *cs)
-{
-	assert(cs != NULL);
-	if (cs->slot == NULL)
+	assert(c != NULL && c->magic == CONN_MAGIC);
+	if (c->wait == CONN_WAIT_NONE || is_mono_before(now, c->deadline))
 		return;
-	ev_timer_stop(cs->app->loop, &cs->sweep);
-	for (uint32_t i = 0; i < cs->used; i++) {
-		if (cs->slot[i].conn != NULL)
-			conn_close(cs->slot[i].conn, "end");
+	if (!c->suspect) {
+		c->suspect = true;
+		return;
 	}
-	free(cs->spare);
-	cs->spare = NULL;
-	free(cs->slot);
-	cs->slot = NULL;
+	if (c->wait == CONN_WAIT_CLOSE || c->wait == CONN_WAIT_BLOCKED) {
+		conn_close(c, "timeout");
+		return;
+	}
+	refuse(c, SPOP_ST_TIMEOUT);
+	conn_flush(c);
 }
 
-static bool conns_has_room(void *arg)
+void conn_stop(struct conn *c, bool is_late)
 {
-	struct conns *cs = arg;
-
-	if (cs->free == 0 && cs->used == cs->max)
-		return false;
-	if (cs->spare == NULL)
-		cs->spare = malloc(sizeof(*cs->spare));
-	return cs->spare != NULL;
+	assert(c != NULL && c->magic == CONN_MAGIC);
+	if (c->state == CONN_CLOSING || !conn_pass(c))
+		return;
+	if (c->state == CONN_CLOSING || (!c->has_asked && !is_late))
+		return;
+	say_goodbye(c, SPOP_ST_NONE);
+	conn_flush(c);
 }
 
-static void conn_open(void *arg, int fd)
+void conn_begin(struct conn *c, int fd, struct ssl_st *tls)
 {
-	struct conns *cs = arg;
-	struct conn *c = cs->spare;
-	uint32_t i;
-
-	assert(fd != -1 && c != NULL);
-	cs->spare = NULL;
-	/* Not the buffers: memory that is never used is never there. */
-	memset(c, 0, offsetof(struct conn, in));
-	i = cs->free != 0 ? cs->free - 1 : cs->used++;
-	assert(i < cs->max);
-	if (cs->free != 0)
-		cs->free = cs->slot[i].next_free;
-	cs->slot[i].conn = c;
-	cs->n++;
-	cs->accepted++;
+	assert(c != NULL && c->app != NULL && fd != -1);
 	c->magic = CONN_MAGIC;
-	c->app = cs->app;
-	c->ref = (struct conn_ref){i, cs->slot[i].gen};
 	c->state = CONN_HELLO;
 	c->max_frame = LIM_SPOP_FRAME;
+	c->tls = tls;
 	set_wait(c, CONN_WAIT_HELLO, CONN_HELLO_MS);
 	ev_io_init(&c->rd, conn_read_cb, fd, EV_READ);
 	ev_io_init(&c->wr, conn_write_cb, fd, EV_WRITE);
 	c->rd.data = c;
 	c->wr.data = c;
-	ev_io_start(cs->app->loop, &c->rd);
-}
-
-struct listen_host conns_host(struct conns *cs)
-{
-	return (struct listen_host){conns_has_room, conn_open, cs};
-}
-
-void conns_drain(struct conns *cs)
-{
-	assert(cs != NULL);
-	for (uint32_t i = 0; i < cs->used; i++) {
-		if (cs->slot[i].conn != NULL)
-			(void)read_pass(cs->slot[i].conn);
-	}
-}
-
-void conns_stop(struct conns *cs)
-{
-	assert(cs != NULL);
-	for (uint32_t i = 0; i < cs->used; i++) {
-		struct conn *c = cs->slot[i].conn;
-
-		if (c == NULL || c->state == CONN_CLOSING)
-			continue;
-		say_goodbye(c, SPOP_ST_NONE);
-		if (flush(c))
-			rearm(c);
-	}
+	ev_io_start(c->app->loop, &c->rd);
 }

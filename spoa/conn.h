@@ -1,9 +1,10 @@
 /*
- * conn.h - HAProxy's connections: bytes in, frames, bytes out.
+ * conn.h - one connection of HAProxy: bytes in, frames, bytes out.
  *
- * Owns: each connection's socket, watchers and two fixed buffers. A read pass
+ * Owns: its socket, watchers and two fixed buffers. A read pass
  * reads what is there, answers every whole frame and sends all answers with one
- * call. Nothing is allocated but the connection itself, when it is accepted.
+ * call. Nothing is allocated but the connection itself, when it is accepted
+ * (and OpenSSL's own behind a `tls:` listener).
  */
 #ifndef CONN_H
 #define CONN_H
@@ -14,7 +15,6 @@
 
 #include "hold.h"
 #include "lim.h"
-#include "listener.h"
 #include "mono.h"
 #include "spop.h"
 
@@ -30,6 +30,7 @@
 #define CONN_LINGER_MS 1000   /* from our DISCONNECT to the peer's close */
 
 struct app;
+struct ssl_st;
 
 enum conn_state {
 	CONN_NONE = 0,
@@ -58,43 +59,38 @@ struct conn {
 	bool suspect;   /* past its deadline; gets one more second */
 	bool is_shut;   /* our side is closed */
 	bool is_dirty;  /* in conns.dirty */
+	bool has_asked; /* a NOTIFY came */
 	bool has_moved; /* a frame came or bytes went since the last look */
 	struct conn *dirty_next;
 	uint32_t held; /* streams in the hold */
 	uint32_t max_frame;
+	struct ssl_st *tls; /* NULL: the bytes are the socket's */
 	ev_io rd, wr;
 	uint32_t in_n, out_n;
 	unsigned char in[CONN_IN], out[CONN_OUT];
 };
 
-struct conn_slot {
-	struct conn *conn; /* NULL: free */
-	uint32_t gen, next_free;
-};
+/* Begins on an accepted socket. Needs: memory that is zeroed up to `in`, with
+   its app and ref; `tls`, or NULL, becomes its own. */
+void conn_begin(struct conn *c, int fd, struct ssl_st *tls);
+/* Ends it at once; its memory is gone then. */
+void conn_close(struct conn *c, const char *why);
 
-struct conns {
-	struct app *app;
-	struct conn_slot *slot; /* max of them */
-	uint32_t max, n;
-	uint32_t used;      /* slots that ever were; the others are untouched */
-	uint32_t free;      /* of those: 1 + an index, 0 none */
-	struct conn *spare; /* memory for the next one */
-	struct conn *dirty;
-	ev_timer sweep;
-	uint64_t accepted;
-};
+/*
+ * Reads what is there, answers it, sends the answers.
+ * Gives: false if the connection is no more.
+ */
+bool conn_pass(struct conn *c);
+/* Sends what there is to send. It may be no more then. */
+void conn_flush(struct conn *c);
+/* Once a second: closes it if it is late. */
+void conn_watch(struct conn *c, struct mono now);
 
-/* At start. Gives: false if there is no memory. Needs: max >= 1. */
-bool conns_init(struct conns *cs, struct app *app, uint32_t max)
-    __attribute__((warn_unused_result));
-/* Closes every connection at once. */
-void conns_free(struct conns *cs);
-
-/* The listeners' host: it has room while there is a place and memory. */
-struct listen_host conns_host(struct conns *cs);
-
-/* Gives: the connection, NULL if it was closed meanwhile. */
-struct conn *conn_find(const struct conns *cs, struct conn_ref ref);
+/*
+ * The agent ends: answers what has come and says DISCONNECT with status 0. Who
+ * has not asked anything yet may be about to, and waits until it is late.
+ */
+void conn_stop(struct conn *c, bool is_late);
 
 /*
  * Puts an ACK behind the others; the end of the read pass sends them all.
@@ -103,14 +99,5 @@ struct conn *conn_find(const struct conns *cs, struct conn_ref ref);
  */
 bool conn_ack(struct conn *c, const struct spop_ack *ack)
     __attribute__((warn_unused_result));
-void conn_mark(struct conn *c);
-
-/* Sends to those that are marked. May close them. */
-void conns_flush(struct conns *cs);
-
-/* For the end: answers what has come, as far as it can be answered. */
-void conns_drain(struct conns *cs);
-/* Says DISCONNECT with status 0 to all. */
-void conns_stop(struct conns *cs);
 
 #endif

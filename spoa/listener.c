@@ -94,15 +94,10 @@ static bool is_passing(int error)
 	    error == ENOPROTOOPT || error == EOPNOTSUPP;
 }
 
-static void listen_cb(struct ev_loop *loop, ev_io *w, int revents)
+static void accept_all(struct listeners *ls, struct listener *l)
 {
-	struct listeners *ls = w->data;
-	struct listener *l =
-	    (struct listener *)((char *)w - offsetof(struct listener, io));
 	int fd;
 
-	(void)loop;
-	(void)revents;
 	for (;;) {
 		if (!l->host.has_room(l->host.arg)) {
 			pause_one(ls, l, "room");
@@ -120,6 +115,16 @@ static void listen_cb(struct ev_loop *loop, ev_io *w, int revents)
 			return;
 		}
 	}
+}
+
+static void listen_cb(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct listener *l =
+	    (struct listener *)((char *)w - offsetof(struct listener, io));
+
+	(void)loop;
+	(void)revents;
+	accept_all(w->data, l);
 }
 
 void listeners_resume(struct listeners *ls)
@@ -161,17 +166,20 @@ void listeners_start(struct listeners *ls, struct ev_loop *loop)
 void listeners_stop(struct listeners *ls)
 {
 	assert(ls != NULL);
-	if (ls->loop != NULL)
-		ev_timer_stop(ls->loop, &ls->resume);
 	for (unsigned i = 0; i < ls->n; i++) {
 		struct listener *l = &ls->l[i];
 
+		/* Who waits in the queue was promised an answer. */
+		if (ls->loop != NULL && !l->is_paused)
+			accept_all(ls, l);
 		if (ls->loop != NULL)
 			ev_io_stop(ls->loop, &l->io);
 		if (l->path[0] != '\0')
 			(void)unlink(l->path);
 		(void)close(l->fd);
 	}
+	if (ls->loop != NULL)
+		ev_timer_stop(ls->loop, &ls->resume);
 	ls->n = 0;
 	ls->paused = 0;
 	ls->loop = NULL;

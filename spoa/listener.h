@@ -55,7 +55,10 @@ void listeners_start(struct listeners *ls, struct ev_loop *loop);
 /* A connection has ended: there may be room again. */
 void listeners_resume(struct listeners *ls);
 
-/* Accepts no more; the files of unix sockets go. */
+/*
+ * Takes over who is in the queues already, then accepts no more; the files of
+ * unix sockets go.
+ */
 void listeners_stop(struct listeners *ls);
 
 #endif

@@ -108,10 +108,16 @@ const char *ping_agent(const struct conf *conf)
 	struct mono until = mono_add(mono_now(), dur_ms(PING_MS));
 	const char *wrong;
 	size_t n;
+	unsigned i = 0;
 	int fd;
 
-	assert(conf != NULL && conf->agent.listen_n > 0);
-	fd = dial(&conf->agent.listen[0]);
+	assert(conf != NULL);
+	/* It has no certificate to show. */
+	while (i < conf->agent.listen_n && conf->agent.listen[i].tls)
+		i++;
+	if (i == conf->agent.listen_n)
+		return "agent.listen has only tls:, expected unix: or tcp: too";
+	fd = dial(&conf->agent.listen[i]);
 	if (fd == -1)
 		return strerror(errno);
 	n = spop_put_haproxy_hello(buf, sizeof(buf), &hello);

@@ -9,8 +9,8 @@
 #define PING_MS 1000
 
 /*
- * Says HAPROXY-HELLO with healthcheck to the first of conf->agent.listen and
- * waits for the AGENT-HELLO, PING_MS at most. Blocks.
+ * Says HAPROXY-HELLO with healthcheck to the first of conf->agent.listen that
+ * is not tls: and waits for the AGENT-HELLO, PING_MS at most. Blocks.
  * Gives: NULL if the agent answers rightly, else what is wrong with it.
  */
 const char *ping_agent(const struct conf *conf);

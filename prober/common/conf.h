@@ -78,7 +78,7 @@ struct conf_prober {
 };
 
 struct conf_agent_listen {
-	bool is_unix;
+	bool is_unix, tls;
 	char path[LIM_PATH];
 	char addr[LIM_ADDR]; /* numeric */
 	uint16_t port;
@@ -88,13 +88,14 @@ struct conf_agent {
 	struct conf_agent_listen listen[LIM_AGENT_LISTEN];
 	uint8_t listen_n; /* default: unix:/run/patroute/agent.sock */
 	bool plain_tcp_off_loopback; /* false */
-	char desk_socket[LIM_PATH];  /* /run/patroute/desk.sock */
-	struct dur stale_after;      /* 4 s */
-	struct dur hold_timeout;     /* 10 s */
-	struct dur early_hold;       /* 2 s */
-	uint32_t hold_max;           /* 1000, <= LIM_HELD */
-	uint32_t hold_release_rate;  /* 500/s */
-	struct dur min_lsn_wait;     /* 200 ms */
+	char tls_cert[LIM_TEXT], tls_key[LIM_TEXT], tls_ca[LIM_TEXT];
+	char desk_socket[LIM_PATH]; /* /run/patroute/desk.sock */
+	struct dur stale_after;     /* 4 s */
+	struct dur hold_timeout;    /* 10 s */
+	struct dur early_hold;      /* 2 s */
+	uint32_t hold_max;          /* 1000, <= LIM_HELD */
+	uint32_t hold_release_rate; /* 500/s */
+	struct dur min_lsn_wait;    /* 200 ms */
 	enum log_level log_level;
 };
 

@@ -103,11 +103,18 @@ static bool check_agent_listen(
 	const struct conf_agent_listen *l = &a->listen[i];
 	int line = conf_line(section_of(src, "agent", 0), "listen", i);
 
-	if (!l->is_unix && !is_loopback(l->addr) && !a->plain_tcp_off_loopback)
+	if (!l->is_unix && !l->tls && !is_loopback(l->addr) &&
+	    !a->plain_tcp_off_loopback)
 		return conf_fail(src, line,
 		    "agent.listen: %s is not a loopback address, expected one, "
-		    "or agent.plain_tcp_off_loopback = true",
+		    "tls:, or agent.plain_tcp_off_loopback = true",
 		    l->addr);
+	if (l->tls &&
+	    (a->tls_cert[0] == '\0' || a->tls_key[0] == '\0' ||
+		a->tls_ca[0] == '\0'))
+		return conf_fail(src, line,
+		    "agent.listen: tls: alone, expected agent.tls_cert, "
+		    "agent.tls_key and agent.tls_ca beside it");
 	for (unsigned j = 0; j < i; j++) {
 		if (strcmp(l->path, a->listen[j].path) == 0 &&
 		    strcmp(l->addr, a->listen[j].addr) == 0 &&
@@ -118,6 +125,35 @@ static bool check_agent_listen(
 			    l->is_unix ? l->path : l->addr);
 	}
 	return true;
+}
+
+/* One of the files of TLS; a key is nothing for the world. */
+static bool check_file(const struct conf_src *src, const char *name,
+    const char *path, bool is_secret)
+{
+	int line = conf_line(section_of(src, "agent", 0), name, 0);
+	struct stat st;
+
+	if (path[0] == '\0')
+		return true;
+	if (stat(path, &st) == -1 ||
+	    faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == -1)
+		return conf_fail(src, line,
+		    "agent.%s: %s: %s, expected a readable file", name, path,
+		    strerrordesc_np(errno));
+	if (!S_ISREG(st.st_mode) || (is_secret && (st.st_mode & 07) != 0))
+		return conf_fail(src, line,
+		    "agent.%s: %s has mode %04o, expected a file that only its "
+		    "owner and group may read (0640)",
+		    name, path, (unsigned)st.st_mode & 07777U);
+	return true;
+}
+
+static bool check_tls(const struct conf_src *src, const struct conf_agent *a)
+{
+	return check_file(src, "tls_cert", a->tls_cert, false) &&
+	    check_file(src, "tls_key", a->tls_key, true) &&
+	    check_file(src, "tls_ca", a->tls_ca, false);
 }
 
 struct used_path {
@@ -172,5 +208,5 @@ bool conf_check(const struct conf_src *src, const struct conf *c)
 		if (!check_agent_listen(src, &c->agent, i))
 			return false;
 	}
-	return check_paths(src, c);
+	return check_tls(src, &c->agent) && check_paths(src, c);
 }

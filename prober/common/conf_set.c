@@ -258,10 +258,12 @@ static bool add_listen(struct conf_agent *a, struct slice s)
 		l->is_unix = true;
 		if (!set_path(l->path, sizeof(l->path), s))
 			return false;
-	} else if (!take_prefix(&s, "tcp:") ||
-	    !split_port(s, &host, &l->port) ||
-	    !set_address(l->addr, sizeof(l->addr), host)) {
-		return false;
+	} else {
+		l->tls = take_prefix(&s, "tls:");
+		if ((!l->tls && !take_prefix(&s, "tcp:")) ||
+		    !split_port(s, &host, &l->port) ||
+		    !set_address(l->addr, sizeof(l->addr), host))
+			return false;
 	}
 	a->listen_n++;
 	return true;
@@ -373,7 +375,8 @@ const char *conf_expected(
 		"MEMBER=SERVER, Patroni's name and HAProxy's (letters, "
 		"digits, '.', '_', '-')",
 	    [CONF_LISTENS] = "unix:/PATH, tcp:ADDRESS:PORT or "
-			     "tcp:[ADDRESS]:PORT, the address numeric",
+			     "tls:ADDRESS:PORT, the address numeric (IPv6 in "
+			     "brackets)",
 	};
 	char min[32], max[32];
 

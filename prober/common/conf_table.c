@@ -195,6 +195,15 @@ static const struct conf_key keys[] = {
 	AGENT(plain_tcp_off_loopback), 0, 0, bools, "false",
 	"Let HAProxy come from other hosts in cleartext, which anybody on the "
 	"way can read and change."},
+    {"agent", "tls_cert", CONF_PATH, false, true, AGENT(tls_cert), 0, 0, NULL,
+	NULL, "The certificate that tls: listeners show, its chain behind it."},
+    {"agent", "tls_key", CONF_PATH, false, true, AGENT(tls_key), 0, 0, NULL,
+	NULL,
+	"Its key, in a file that others may not read; the user whom the "
+	"agent becomes must be able to."},
+    {"agent", "tls_ca", CONF_PATH, false, true, AGENT(tls_ca), 0, 0, NULL, NULL,
+	"Who signs the certificates that HAProxy has to show there. Every one "
+	"of them is let in: let it be a CA for this alone."},
     {"agent", "desk_socket", CONF_PATH, false, false, AGENT(desk_socket), 0, 0,
 	NULL, "/run/patroute/desk.sock",
 	"Where refused clients get their sentence."},

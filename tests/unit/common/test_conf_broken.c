@@ -143,8 +143,8 @@ static void broken_values(void **state)
 		"a whole number from 0 to 4096"},
 	    {"agent { listen = \"tcp:localhost:1\" }\n" MAIN WRITE,
 		"t.conf:1: agent.listen: \"tcp:localhost:1\" is not possible, "
-		"expected unix:/PATH, tcp:ADDRESS:PORT or tcp:[ADDRESS]:PORT, "
-		"the address numeric"},
+		"expected unix:/PATH, tcp:ADDRESS:PORT or tls:ADDRESS:PORT, "
+		"the address numeric (IPv6 in brackets)"},
 	    {"prober { http_address = localhost }\n" MAIN WRITE,
 		"t.conf:1: prober.http_address: \"localhost\" is not possible, "
 		"expected a numeric IPv4 or IPv6 address"},
@@ -208,7 +208,14 @@ static void broken_together(void **state)
 	    {"agent { listen = {\n\"unix:/a\",\n\"tcp:0.0.0.0:9100\" } }\n" MAIN
 		    WRITE,
 		"t.conf:3: agent.listen: 0.0.0.0 is not a loopback address, "
-		"expected one, or agent.plain_tcp_off_loopback = true"},
+		"expected one, tls:, or agent.plain_tcp_off_loopback = true"},
+	    {"agent { listen = {\n\"tls:0.0.0.0:9100\" }\n"
+	     "tls_cert = \"/a\" }\n" MAIN WRITE,
+		"t.conf:2: agent.listen: tls: alone, expected agent.tls_cert, "
+		"agent.tls_key and agent.tls_ca beside it"},
+	    {"agent {\n tls_ca = \"/nowhere/ca\" }\n" MAIN WRITE,
+		"t.conf:2: agent.tls_ca: /nowhere/ca: No such file or "
+		"directory, expected a readable file"},
 	    {"agent { listen = { \"unix:/a\",\n\"unix:/a\" } }\n" MAIN WRITE,
 		"t.conf:2: agent.listen: /a stands there twice, expected each "
 		"address once"},

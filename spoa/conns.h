@@ -1,0 +1,59 @@
+/*
+ * conns.h - the places of HAProxy's connections, and what concerns all of them.
+ *
+ * Owns: their memory, from accept to close. A reference to a connection
+ * (struct conn_ref) outlives it and then finds nothing.
+ */
+#ifndef CONNS_H
+#define CONNS_H
+
+#include "conn.h"
+#include "listener.h"
+
+struct ssl_ctx_st;
+
+struct conn_slot {
+	struct conn *conn; /* NULL: free */
+	uint32_t gen, next_free;
+};
+
+struct conns {
+	struct app *app;
+	struct conn_slot *slot; /* max of them */
+	uint32_t max, n;
+	uint32_t used;      /* slots that ever were; the others are untouched */
+	uint32_t free;      /* of those: 1 + an index, 0 none */
+	struct conn *spare; /* memory for the next one */
+	struct ssl_ctx_st *tls; /* of the listeners that want it; or NULL */
+	struct ssl_st *spare_tls;
+	struct conn *dirty;
+	ev_timer sweep;
+	uint64_t accepted;
+};
+
+/* At start. Gives: false if there is no memory. Needs: max >= 1. */
+bool conns_init(struct conns *cs, struct app *app, uint32_t max)
+    __attribute__((warn_unused_result));
+/* Closes every connection at once. */
+void conns_free(struct conns *cs);
+
+/* The listeners' host: it has room while there is a place and memory. */
+struct listen_host conns_host(struct conns *cs);
+/* The same for `tls:` listeners. Needs: conns_tls() before the first one. */
+struct listen_host conns_tls_host(struct conns *cs);
+/* From now on connections are accepted with these certificates; takes `tls`. */
+void conns_tls(struct conns *cs, struct ssl_ctx_st *tls);
+
+/* Gives: the connection, NULL if it was closed meanwhile. */
+struct conn *conn_find(const struct conns *cs, struct conn_ref ref);
+/* From conn_close() only: the place and the memory are free again. */
+void conns_give_back(struct conns *cs, struct conn *c);
+
+/* Marks one that has answers to send; sends to all of those. May close them. */
+void conn_mark(struct conn *c);
+void conns_flush(struct conns *cs);
+
+/* For the end: conn_stop() of all. */
+void conns_stop(struct conns *cs, bool is_late);
+
+#endif
