@@ -5,6 +5,11 @@
  */
 #include "conf_int.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 static cfg_t *section_of(const struct conf_src *src, const char *name, int i)
 {
 	return cfg_getnsec(src->root, name, (unsigned)i);
