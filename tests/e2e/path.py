@@ -36,6 +36,11 @@ def curl(lab, host, path):
                            f"http://127.0.0.1:7100{path}"]).stdout
 
 
+def topology(lab, hap="hap1"):
+    """All that that host's prober says."""
+    return json.loads(curl(lab, hap, "/topology"))
+
+
 def verdict(lab, hap="hap1"):
     """The cluster, as that host's prober has it."""
-    return json.loads(curl(lab, hap, "/topology"))["clusters"][0]
+    return topology(lab, hap)["clusters"][0]

@@ -162,6 +162,7 @@ class Prober:
         self.echoes = True
         self.age_ms = 0
         self.seen, self.wants, self.stats = [], 0, None
+        self.ping_at = []        # when each PING came
         self.peers = []
         self.lock = threading.Lock()
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -203,6 +204,8 @@ class Prober:
             s.close()
             return
         kind, body = data[1], data[2:]
+        if kind == self.PING:
+            self.ping_at.append(time.monotonic())
         if kind == self.PING and self.echoes:
             n = len(self.snapshots)
             with contextlib.suppress(OSError):

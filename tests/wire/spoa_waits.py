@@ -1,0 +1,194 @@
+"""
+The agent's waits that are not for a leader: a replica that has replayed an
+LSN, each listener's own hold, and what a pause of the agent must not do.
+"""
+import os
+import signal
+import time
+
+import pytest
+
+from spoa_lib import (Agent, Prober, SLOW, folder, hold, leader, member,
+                      route, startup, wait_until)
+from spoa_protocol import Site, site
+
+__all__ = ["folder", "site"]
+
+
+def wanting(lsn, target="replica"):
+    return startup(user="x", options=f"-c patroute.target={target} "
+                   f"-c patroute.min_lsn=0/{lsn:X}")
+
+
+def tell(site, *lsn, write=0):
+    """The leader a and replicas with these replay LSNs."""
+    rows = [leader("a", lsn=9999)] + [member(n, lsn=v)
+                                      for n, v in zip("bcd", lsn)]
+    site.prober.told(site.prober.tell(rows, write))
+
+
+def test_a1_who_has_it_is_taken_at_once(site):
+    c = site.conn()
+    tell(site, 100, 200)
+    for i in range(6):
+        f = c.ask(route(i + 1, 1, "mixed", first=wanting(150)))
+        assert (f.vars["action"], f.vars["server"]) == ("read", "c")
+    f = c.ask(route(9, 1, "mixed", first=wanting(201)))
+    assert f.vars == {"action": "hold", "reason": "min-lsn"}
+    f = c.ask(route(10, 1, "mixed", first=wanting(1 << 30, "primary")))
+    assert f.vars["action"] == "write"
+
+
+def test_a2_waits_for_the_snapshot_that_has_it(site):
+    c = site.conn()
+    tell(site, 100, 100)
+    wants = site.prober.wants
+    for i, lsn in enumerate((150, 160, 170)):
+        c.send(hold(i + 1, 1, "mixed", first=wanting(lsn)))
+    wait_until(lambda: site.prober.wants > wants, "WANT")
+    tell(site, 100, 160)
+    got = [c.next(), c.next()]
+    assert sorted(f.stream for f in got) == [1, 2]
+    assert all(f.vars["server"] == "c" for f in got)
+    # Asked for again every 20 ms, as long as somebody waits.
+    wants = site.prober.wants
+    wait_until(lambda: site.prober.wants > wants, "WANT again")
+    tell(site, 170, 160)
+    f = c.next()
+    assert f.stream == 3 and f.vars["server"] == "b"
+    assert site.stats(lsn_waited=3, routed_read=3)["lsn_late"] == 0
+
+
+def test_a3_then_the_primary(site):
+    c = site.conn()
+    tell(site, 100, 100)
+    began = time.monotonic()
+    f = c.ask(hold(1, 1, "mixed", first=wanting(150)))
+    took = time.monotonic() - began
+    assert (f.vars["action"], f.vars["server"]) == ("fallback", "a")
+    assert took >= 0.199
+    # Whoever has no replica at all need not wait.
+    site.prober.told(site.prober.tell([leader("a", lsn=9999)], 0))
+    f = c.ask(route(2, 1, "mixed", first=wanting(150)))
+    assert f.vars["action"] == "fallback"
+    assert site.stats(lsn_waited=1, lsn_late=1, routed_fallback=2)
+
+
+@pytest.fixture
+def brief(folder):
+    with Site(folder, hold_timeout="700ms") as s:
+        yield s
+
+
+def test_a4_no_primary_either(brief):
+    """What is left of the hold is for a leader; then the desk."""
+    site = brief
+    c = site.conn()
+    rows = [member("b", lsn=100), member("c", lsn=100)]
+    site.prober.told(site.prober.tell(rows))
+    # No leader: such a read waits for its replica no longer than others.
+    assert c.ask(route(7, 1, "mixed", first=wanting(150))).vars == {
+        "action": "hold", "reason": "min-lsn"}
+    c.send(hold(1, 1, "mixed", first=wanting(150)))
+    time.sleep(0.3)
+    tell(site, 100, 100)
+    f = c.next()
+    assert (f.vars["action"], f.vars["server"]) == ("fallback", "a")
+    site.prober.told(site.prober.tell(rows))
+    began = time.monotonic()
+    f = c.ask(hold(2, 1, "mixed", first=wanting(150)))
+    assert f.vars["action"] == "desk"
+    assert 0.65 < time.monotonic() - began < 3 * SLOW    # hold_timeout
+
+
+def test_a5_they_take_no_place_of_others(folder):
+    """hold_max of them; one more is served by the primary at once."""
+    with Site(folder, hold_max=2, min_lsn_wait="10s",
+              hold_timeout="10s") as site:
+        c = site.conn()
+        tell(site, 100, 100)
+        for i in range(2):
+            c.send(hold(i + 1, 1, "mixed", first=wanting(150)))
+        assert site.stats(lsn_waited=2)["lsn_now"] == 2
+        f = c.ask(hold(3, 1, "mixed", first=wanting(150)))
+        assert f.vars["action"] == "fallback"
+        f = c.ask(route(4, 1, "mixed", first=wanting(150)))
+        assert f.vars["action"] == "fallback"
+        site.prober.told(site.prober.tell(
+            [member("b", lsn=100), member("c", lsn=100)]))
+        f = c.ask(route(5, 1, "write"))
+        assert f.vars["action"] == "hold"
+        # Their connection goes, and they with it.
+        c.s.close()
+        wait_until(lambda: site.prober.stats["lsn_now"] == 0, "gone")
+
+
+def test_b1_each_listener_has_its_own_hold(folder):
+    listen = Agent.LISTEN.replace(
+        "target = primary\n", "target = primary\n\thold_max = 1\n"
+        "\thold_timeout = 300ms\n", 1)
+    site = Site(folder, hold_timeout="60s")
+    site.agent.write(listen)
+    with site:
+        site.tell_nobody()
+        c = site.conn()
+        began = time.monotonic()
+        c.send(hold(1, 1, "write"))
+        assert c.ask(hold(2, 1, "write")).vars["action"] == "desk"
+        assert c.ask(route(3, 1, "write")).vars["action"] == "desk"
+        strict = startup(user="x", options="-c patroute.target=primary")
+        c.send(hold(4, 1, "mixed", first=strict))
+        f = c.next()
+        assert f.stream == 1 and f.vars["action"] == "desk"
+        assert 0.29 < time.monotonic() - began < 3 * SLOW
+        # The other's goes on, and the place is free again.
+        site.prober.normal()
+        f = c.next()
+        assert f.stream == 4 and f.vars["action"] == "write"
+        assert c.ask(hold(5, 1, "write")).vars["action"] == "write"
+
+
+def test_c1_paused_while_it_releases(folder):
+    """What came during the pause is heard before the next is released."""
+    with Site(folder, hold_release_rate=20, hold_timeout="20s") as site:
+        site.tell_nobody()
+        c = site.conn()
+        for i in range(30):
+            c.send(hold(i + 1, 1, "write"))
+        assert site.stats(held=30)
+        site.prober.tell([leader("a"), member("b")], 0)
+        assert c.next().vars["server"] == "a"
+        os.kill(site.agent.process.pid, signal.SIGSTOP)
+        time.sleep(0.05)
+        # One may have left before it stopped; nothing leaves meanwhile.
+        c.s.settimeout(0.2)
+        before = []
+        try:
+            while True:
+                before.append(c.next().vars["server"])
+        except TimeoutError:
+            pass
+        site.prober.tell([member("a"), leader("b")], 1)
+        time.sleep(0.3)
+        os.kill(site.agent.process.pid, signal.SIGCONT)
+        c.s.settimeout(5 * SLOW)
+        after = [c.next().vars["server"] for _ in range(29 - len(before))]
+        assert set(before) <= {"a"} and set(after) == {"b"}
+
+
+def test_c2_a_prober_that_comes_is_asked_at_once(folder):
+    """Its first snapshot is of use as soon as an ECHO can be here."""
+    with Site(folder, stale_after="1s") as site:
+        site.prober.stop()
+        wait_until(lambda: "fresh=no" in site.agent.text(), "stale", 10)
+        site.prober = Prober(site.agent.feed, boot_id=9)
+        site.prober.age_ms = 2 ** 32 - 1      # vouches for nothing yet
+        site.prober.normal()
+        c = site.conn()
+        assert c.ask(route(1, 1, "write")).vars == {}
+        wait_until(lambda: len(site.prober.ping_at) >= 9, "asked and asked")
+        site.prober.age_ms = 0
+        wait_until(lambda: c.ask(route(2, 1, "write")).vars, "it decides")
+        # Steadily it asks each half second; here most gaps are of 100 ms.
+        at = site.prober.ping_at[:9]
+        assert sorted(b - a for a, b in zip(at, at[1:]))[2] < 0.4
