@@ -1,14 +1,17 @@
 /*
  * spop_load - how many decisions a second an SPOE agent makes, and how long
- * each takes. Closed loop: every connection keeps `depth` NOTIFYs on their way
- * and sends one more for each ACK. Result as JSON on standard output.
+ * each takes. Result as JSON on standard output.
  *
- * `--pingpong` measures, instead of an agent, a bare unix socket with a process
- * that sends back what it reads, one byte at a time: what the machine allows.
+ * Closed loop: every connection keeps `depth` NOTIFYs on their way and sends
+ * one more for each ACK. Open loop (`-r`): NOTIFYs are due at a fixed rate,
+ * whatever the agent does, and their latency counts from when they were due.
+ *
+ * `--pingpong` measures, instead of an agent, a bare socket of the same kind
+ * with a process that sends back what it reads, one byte at a time: what the
+ * machine allows.
  *
  * One thread, no allocation in the loop; run it on another core than the agent.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <sched.h>
 #include <stdio.h>
@@ -16,25 +19,21 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "load_hist.h"
+#include "load_wire.h"
 #include "mono.h"
 #include "num.h"
-#include "numeric.h"
 #include "spop.h"
 
 #define CONNS_MAX 1024
 #define DEPTH_MAX 1024
 #define FRAME_MAX 1024
 #define IN_SIZE 65536
-/* Linear within each power of two: 3 % wide. */
-#define SUB 32
-#define HIST (40 * SUB)
-
 struct conn {
-	int fd;
+	struct wire_end wire;
 	unsigned out;   /* NOTIFYs without their ACK */
 	unsigned first; /* slot of the oldest of them */
 	size_t cut;     /* bytes of the next frame that went already */
@@ -44,81 +43,22 @@ struct conn {
 };
 
 struct load {
-	const char *path;
-	const char *host;
-	uint16_t port;
+	struct wire_to to;
 	unsigned conns, depth, payload;
+	unsigned rate; /* a second; 0: closed loop */
+	bool prints_hist;
 	struct dur warm, run;
 	/* One frame a slot; all of one length. */
 	unsigned char frames[DEPTH_MAX * FRAME_MAX];
 	size_t frame;
 	struct conn *conn;
-	uint64_t acks, with_vars, sends, reads;
-	uint64_t hist[HIST];
+	uint64_t acks, with_vars, sends, reads, postponed;
+	struct hist hist;
 	bool is_counting;
+	/* Open loop: how many were sent, counted from `began`. */
+	struct mono began;
+	uint64_t sent;
 };
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static unsigned bucket_of(uint64_t ns)
-{
-	unsigned power = 0;
-
-	while (ns >> power >= SUB * 2)
-		power++;
-	if (power == 0)
-		return (unsigned)ns < HIST ? (unsigned)ns : HIST - 1;
-	unsigned i = power * SUB + (unsigned)(ns >> power);
-	return i < HIST ? i : HIST - 1;
-}
-
-static double bucket_us(unsigned i)
-{
-	if (i < SUB * 2)
-		return i / 1e3;
-	unsigned power = i / SUB - 1;
-	return (double)((uint64_t)(i - power * SUB) << power) / 1e3;
-}
-
-static double percentile(const struct load *l, double p)
-{
-	uint64_t all = 0, sum = 0;
-
-	for (unsigned i = 0; i < HIST; i++)
-		all += l->hist[i];
-	for (unsigned i = 0; i < HIST; i++) {
-		sum += l->hist[i];
-		if ((double)sum >= p * (double)all)
-			return bucket_us(i);
-	}
-	return 0;
-}
-
-static int dial(const struct load *l)
-{
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	struct numeric to;
-	int fd;
-
-	if (l->host != NULL) {
-		if (!numeric_addr(l->host, l->port, &to))
-			die("address");
-		fd = socket(to.sa.ss_family, SOCK_STREAM, 0);
-		if (fd == -1 ||
-		    connect(fd, (struct sockaddr *)&to.sa, to.len) == -1)
-			die("connect");
-		return fd;
-	}
-	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", l->path);
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (fd == -1 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == -1)
-		die("connect");
-	return fd;
-}
 
 /* Text as SPOP has it, shorter than 240 bytes. */
 static size_t put_text(unsigned char *p, const char *s)
@@ -164,19 +104,21 @@ static size_t make_notify(unsigned char *p, unsigned slot, unsigned payload)
 	return n;
 }
 
-static void greet(int fd)
+static void greet(struct wire_end *w)
 {
 	struct spop_hello hello = {.pipelining = true, .max_frame_size = 16380};
 	unsigned char buf[512];
 	struct spop_frame f;
-	ssize_t got = 0;
+	ssize_t got = -1;
 	size_t n = spop_put_haproxy_hello(buf, sizeof(buf), &hello);
 
-	if (send(fd, buf, n, 0) != (ssize_t)n ||
-	    (got = recv(fd, buf, sizeof(buf), 0)) <= 0 ||
-	    spop_frame_get(slice_of(buf, (size_t)got), 4096, &f) != SPOP_OK ||
+	if (wire_put(w, buf, n) != (ssize_t)n)
+		wire_die("hello");
+	while (got == -1)
+		got = wire_take(w, buf, sizeof(buf));
+	if (spop_frame_get(slice_of(buf, (size_t)got), 4096, &f) != SPOP_OK ||
 	    f.type != SPOP_AGENT_HELLO)
-		die("hello");
+		wire_die("hello");
 }
 
 /* Sends until `depth` are on their way; frames leave in runs of slots. */
@@ -189,13 +131,11 @@ static void fill(struct load *l, struct conn *c, struct mono now)
 		if (run > l->depth - slot)
 			run = l->depth - slot;
 		size_t want = run * l->frame - c->cut;
-		ssize_t n = send(c->fd, l->frames + slot * l->frame + c->cut,
-		    want, MSG_DONTWAIT);
+		ssize_t n = wire_put(
+		    &c->wire, l->frames + slot * l->frame + c->cut, want);
 		l->sends++;
-		if (n == -1 && errno == EAGAIN)
-			return;
 		if (n == -1)
-			die("send");
+			return;
 		size_t whole = ((size_t)n + c->cut) / l->frame;
 		for (size_t i = 0; i < whole; i++)
 			c->sent[slot + i] = now;
@@ -209,33 +149,29 @@ static void fill(struct load *l, struct conn *c, struct mono now)
 static void take_ack(
     struct load *l, struct conn *c, struct slice frame, struct mono now)
 {
-	uint64_t us = (uint64_t)mono_sub(now, c->sent[c->first]).us;
-
 	if (frame.p[SPOP_LENGTH] != SPOP_ACK || c->out == 0) {
 		(void)fprintf(stderr, "not an ACK\n");
 		exit(1);
 	}
+	if (l->is_counting) {
+		l->acks++;
+		l->with_vars += frame.len > 16;
+		hist_add(&l->hist, mono_sub(now, c->sent[c->first]).us);
+	}
 	c->first = (c->first + 1) % l->depth;
 	c->out--;
-	if (!l->is_counting)
-		return;
-	l->acks++;
-	l->with_vars += frame.len > 16;
-	l->hist[bucket_of(us * 1000)]++;
 }
 
-static void drain(struct load *l, struct conn *c)
+/* Gives: false if there was nothing. */
+static bool drain(struct load *l, struct conn *c)
 {
-	ssize_t n =
-	    recv(c->fd, c->in + c->in_n, IN_SIZE - c->in_n, MSG_DONTWAIT);
+	ssize_t n = wire_take(&c->wire, c->in + c->in_n, IN_SIZE - c->in_n);
 	struct mono now = mono_now();
 	size_t at = 0;
 
 	l->reads++;
-	if (n == -1 && errno == EAGAIN)
-		return;
-	if (n <= 0)
-		die("recv");
+	if (n == -1)
+		return false;
 	c->in_n += (size_t)n;
 	while (c->in_n - at >= SPOP_LENGTH) {
 		const unsigned char *p = c->in + at;
@@ -248,7 +184,41 @@ static void drain(struct load *l, struct conn *c)
 	}
 	c->in_n -= at;
 	memmove(c->in, c->in + at, c->in_n);
-	fill(l, c, now);
+	if (l->rate == 0)
+		fill(l, c, now);
+	return true;
+}
+
+/* One NOTIFY, due at `due`. Gives: false if the connection takes no more. */
+static bool send_one(struct load *l, struct conn *c, struct mono due)
+{
+	unsigned slot = (c->first + c->out) % l->depth;
+
+	if (c->out == l->depth ||
+	    wire_put(&c->wire, l->frames + slot * l->frame, l->frame) !=
+		(ssize_t)l->frame)
+		return false;
+	l->sends++;
+	c->sent[slot] = due;
+	c->out++;
+	return true;
+}
+
+/* Sends what is due by now, the connections by turns. */
+static void send_due(struct load *l)
+{
+	for (;;) {
+		struct mono due = mono_add(
+		    l->began, dur_us((int64_t)(l->sent * 1000000 / l->rate)));
+
+		if (is_mono_before(mono_now(), due))
+			return;
+		if (!send_one(l, &l->conn[l->sent % l->conns], due)) {
+			l->postponed++;
+			return;
+		}
+		l->sent++;
+	}
 }
 
 static void loop(struct load *l, int ep, struct dur time)
@@ -257,24 +227,46 @@ static void loop(struct load *l, int ep, struct dur time)
 	struct epoll_event ev[64];
 
 	while (is_mono_before(mono_now(), until)) {
-		int n = epoll_wait(ep, ev, 64, 100);
+		int n = epoll_wait(ep, ev, 64, l->rate > 0 ? 0 : 100);
 
-		for (int i = 0; i < n; i++)
-			drain(l, ev[i].data.ptr);
+		for (int i = 0; i < n; i++) {
+			struct conn *c = ev[i].data.ptr;
+
+			/* TLS keeps what the kernel speaks no more of. */
+			while (drain(l, c) && c->wire.tls != NULL)
+				;
+		}
+		if (l->rate > 0)
+			send_due(l);
 	}
+}
+
+static const char *transport(const struct load *l)
+{
+	if (l->to.tls != NULL)
+		return "tls";
+	return l->to.host != NULL ? "tcp" : "unix";
 }
 
 static void print(const struct load *l, double s)
 {
 	(void)printf("{\"transport\": \"%s\", \"conns\": %u, \"depth\": %u, "
-		     "\"payload\": %u, \"seconds\": %.3f, "
+		     "\"rate\": %u, \"payload\": %u, \"seconds\": %.3f, "
 		     "\"decisions\": %llu, \"with_route\": %llu, "
-		     "\"per_second\": %.0f, \"acks_per_read\": %.1f, "
-		     "\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f}\n",
-	    l->host != NULL ? "tcp" : "unix", l->conns, l->depth, l->payload, s,
+		     "\"postponed\": %llu, \"per_second\": %.0f, "
+		     "\"acks_per_read\": %.1f, \"p50_us\": %.1f, "
+		     "\"p99_us\": %.1f, \"p999_us\": %.1f",
+	    transport(l), l->conns, l->depth, l->rate, l->payload, s,
 	    (unsigned long long)l->acks, (unsigned long long)l->with_vars,
-	    (double)l->acks / s, (double)l->acks / (double)l->reads,
-	    percentile(l, 0.5), percentile(l, 0.99), percentile(l, 0.999));
+	    (unsigned long long)l->postponed, (double)l->acks / s,
+	    (double)l->acks / (double)(l->reads > 0 ? l->reads : 1),
+	    hist_at(&l->hist, 0.5), hist_at(&l->hist, 0.99),
+	    hist_at(&l->hist, 0.999));
+	if (l->prints_hist) {
+		(void)printf(", \"histogram\": ");
+		hist_print(&l->hist, stdout);
+	}
+	(void)printf("}\n");
 }
 
 static void run(struct load *l)
@@ -284,27 +276,29 @@ static void run(struct load *l)
 
 	l->conn = calloc(l->conns, sizeof(*l->conn));
 	if (ep == -1 || l->conn == NULL)
-		die("start");
+		wire_die("start");
 	for (unsigned i = 0; i < l->depth; i++)
 		l->frame = make_notify(l->frames + i * l->frame, i, l->payload);
 	for (unsigned i = 0; i < l->conns; i++) {
 		struct conn *c = &l->conn[i];
 		struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 
-		c->fd = dial(l);
-		greet(c->fd);
-		if (epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &ev) == -1)
-			die("epoll");
-		fill(l, c, mono_now());
+		c->wire = wire_dial(&l->to);
+		greet(&c->wire);
+		if (epoll_ctl(ep, EPOLL_CTL_ADD, c->wire.fd, &ev) == -1)
+			wire_die("epoll");
+		if (l->rate == 0)
+			fill(l, c, mono_now());
 	}
+	l->began = mono_now();
 	loop(l, ep, l->warm);
 	l->is_counting = true;
-	l->reads = 0;
+	l->reads = l->postponed = 0;
 	began = mono_now();
 	loop(l, ep, l->run);
 	print(l, dur_to_s(mono_sub(mono_now(), began)));
 	for (unsigned i = 0; i < l->conns; i++)
-		(void)close(l->conn[i].fd);
+		wire_hang_up(&l->conn[i].wire);
 	free(l->conn);
 	(void)close(ep);
 }
@@ -318,7 +312,7 @@ static void echo(int fd)
 	CPU_ZERO(&first);
 	CPU_SET(0, &first);
 	if (sched_setaffinity(0, sizeof(first), &first) == -1)
-		die("affinity");
+		wire_die("affinity");
 	while (recv(fd, &b, 1, 0) == 1 && send(fd, &b, 1, MSG_NOSIGNAL) == 1)
 		;
 	_exit(0);
@@ -331,9 +325,10 @@ static void pingpong(struct load *l)
 	pid_t child = -1;
 	char b = 0;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == -1 ||
-	    (child = fork()) == -1)
-		die("pingpong");
+	wire_pair(&l->to, fd);
+	child = fork();
+	if (child == -1)
+		wire_die("pingpong");
 	if (child == 0) {
 		(void)close(fd[0]);
 		echo(fd[1]);
@@ -345,11 +340,11 @@ static void pingpong(struct load *l)
 		struct mono after;
 
 		if (send(fd[0], &b, 1, 0) != 1 || recv(fd[0], &b, 1, 0) != 1)
-			die("pingpong");
+			wire_die("pingpong");
 		after = mono_now();
 		l->acks++;
 		l->reads++;
-		l->hist[bucket_of((uint64_t)mono_sub(after, t).us * 1000)]++;
+		hist_add(&l->hist, mono_sub(after, t).us);
 		t = after;
 	}
 	l->conns = l->depth = 1;
@@ -373,48 +368,101 @@ static unsigned number(const char *s, unsigned max)
 static void usage(void)
 {
 	(void)fprintf(stderr,
-	    "usage: spop_load [-c CONNS] [-d DEPTH] [-s SECONDS] [-b BYTES]\n"
-	    "                 unix:PATH | ADDRESS PORT | --pingpong\n");
+	    "usage: spop_load [OPTIONS] unix:PATH | ADDRESS PORT\n"
+	    "  -c CONNS   connections, default 1\n"
+	    "  -d DEPTH   NOTIFYs on their way on each, default 1\n"
+	    "  -r RATE    open loop: so many a second, DEPTH at most on each\n"
+	    "  -s SECONDS  default 3; -m MILLISECONDS\n"
+	    "  -b BYTES   of the first packet, default 60\n"
+	    "  --cert FILE --ca FILE  TLS: certificate with key, CA\n"
+	    "  --histogram  print it too\n"
+	    "  --pingpong  a bare socket of the same kind, instead\n");
 	exit(2);
+}
+
+enum option_of {
+	OPT_PINGPONG = 256,
+	OPT_HIST,
+	OPT_CERT,
+	OPT_CA
+};
+
+struct args {
+	bool bare;
+	const char *cert, *ca;
+};
+
+static void take_option(struct load *l, struct args *a, int c)
+{
+	switch (c) {
+	case 'c':
+		l->conns = number(optarg, CONNS_MAX);
+		return;
+	case 'd':
+		l->depth = number(optarg, DEPTH_MAX);
+		return;
+	case 'r':
+		l->rate = number(optarg, 1000000);
+		return;
+	case 's':
+		l->run = dur_ms((int64_t)number(optarg, 3600) * 1000);
+		return;
+	case 'm':
+		l->run = dur_ms((int64_t)number(optarg, 3600000));
+		return;
+	case 'b':
+		l->payload = number(optarg, 200);
+		return;
+	case OPT_PINGPONG:
+		a->bare = true;
+		return;
+	case OPT_HIST:
+		l->prints_hist = true;
+		return;
+	case OPT_CERT:
+		a->cert = optarg;
+		return;
+	case OPT_CA:
+		a->ca = optarg;
+		return;
+	default:
+		usage();
+	}
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"pingpong", no_argument, NULL, 'p'}, {NULL, 0, NULL, 0}};
+	    {"pingpong", no_argument, NULL, OPT_PINGPONG},
+	    {"histogram", no_argument, NULL, OPT_HIST},
+	    {"cert", required_argument, NULL, OPT_CERT},
+	    {"ca", required_argument, NULL, OPT_CA}, {NULL, 0, NULL, 0}};
 	static struct load l = {.conns = 1,
 	    .depth = 1,
 	    .payload = 60,
-	    .warm = {300000},
+	    .warm = {200000},
 	    .run = {3000000}};
-	bool bare = false;
+	struct args a = {0};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:d:s:b:", options, NULL)) != -1) {
-		if (c == 'c')
-			l.conns = number(optarg, CONNS_MAX);
-		else if (c == 'd')
-			l.depth = number(optarg, DEPTH_MAX);
-		else if (c == 's')
-			l.run = dur_ms((int64_t)number(optarg, 3600) * 1000);
-		else if (c == 'b')
-			l.payload = number(optarg, 200);
-		else if (c == 'p')
-			bare = true;
-		else
-			usage();
-	}
-	if (bare) {
+	while (
+	    (c = getopt_long(argc, argv, "c:d:r:s:m:b:", options, NULL)) != -1)
+		take_option(&l, &a, c);
+	if (optind + 1 == argc && strncmp(argv[optind], "unix:", 5) == 0)
+		l.to.path = argv[optind] + 5;
+	else if (optind + 2 == argc) {
+		l.to.host = argv[optind];
+		l.to.port = (uint16_t)number(argv[optind + 1], 65535);
+	} else
+		usage();
+	if (a.bare) {
 		pingpong(&l);
 		return 0;
 	}
-	if (optind + 1 == argc && strncmp(argv[optind], "unix:", 5) == 0)
-		l.path = argv[optind] + 5;
-	else if (optind + 2 == argc) {
-		l.host = argv[optind];
-		l.port = (uint16_t)number(argv[optind + 1], 65535);
-	} else
+	if ((a.cert == NULL) != (a.ca == NULL))
 		usage();
+	if (a.cert != NULL)
+		l.to.tls = wire_tls(a.cert, a.ca);
 	run(&l);
 	return 0;
 }
