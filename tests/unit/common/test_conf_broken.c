@@ -209,13 +209,6 @@ static void broken_together(void **state)
 		    WRITE,
 		"t.conf:3: agent.listen: 0.0.0.0 is not a loopback address, "
 		"expected one, tls:, or agent.plain_tcp_off_loopback = true"},
-	    {"agent { listen = {\n\"tls:0.0.0.0:9100\" }\n"
-	     "tls_cert = \"/a\" }\n" MAIN WRITE,
-		"t.conf:2: agent.listen: tls: alone, expected agent.tls_cert, "
-		"agent.tls_key and agent.tls_ca beside it"},
-	    {"agent {\n tls_ca = \"/nowhere/ca\" }\n" MAIN WRITE,
-		"t.conf:2: agent.tls_ca: /nowhere/ca: No such file or "
-		"directory, expected a readable file"},
 	    {"agent { listen = { \"unix:/a\",\n\"unix:/a\" } }\n" MAIN WRITE,
 		"t.conf:2: agent.listen: /a stands there twice, expected each "
 		"address once"},
@@ -276,6 +269,18 @@ static void broken_together(void **state)
 		assert_sentence(t[i].text, t[i].sentence);
 	conf_free(must_parse("agent { listen = \"tcp:0.0.0.0:9100\"\n"
 			     "plain_tcp_off_loopback = true }\n" MAIN WRITE));
+}
+
+static void broken_tls(void **state)
+{
+	(void)state;
+	assert_sentence("agent { listen = {\n\"tls:0.0.0.0:9100\" }\n"
+			"tls_cert = \"/a\" }\n" MAIN WRITE,
+	    "t.conf:2: agent.listen: tls: alone, expected agent.tls_cert, "
+	    "agent.tls_key and agent.tls_ca beside it");
+	assert_sentence("agent {\n tls_ca = \"/nowhere/ca\" }\n" MAIN WRITE,
+	    "t.conf:2: agent.tls_ca: /nowhere/ca: No such file or directory, "
+	    "expected a readable file");
 }
 
 /* Text of `n` lines, each made by `fmt` from its number. */
@@ -397,6 +402,7 @@ int main(void)
 	    cmocka_unit_test(broken_values),
 	    cmocka_unit_test(broken_lags),
 	    cmocka_unit_test(broken_together),
+	    cmocka_unit_test(broken_tls),
 	    cmocka_unit_test(limits),
 	    cmocka_unit_test(a_zero_byte),
 	    cmocka_unit_test(secrets),
