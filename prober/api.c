@@ -20,6 +20,7 @@
 #include "hapsync.h"
 #include "haptext.h"
 #include "log.h"
+#include "metrics.h"
 #include "sock.h"
 #include "topology.h"
 
@@ -114,11 +115,10 @@ static enum MHD_Result answer_healthz(
 	return answer(a, conn, FIXED_200);
 }
 
-static enum MHD_Result answer_topology(
-    struct api *a, struct MHD_Connection *conn)
+/* `text` is freed; NULL: memory is out. */
+static enum MHD_Result answer_text(
+    struct api *a, struct MHD_Connection *conn, char *text, const char *type)
 {
-	char *text = topology_json(a->app, mono_now());
-
 	if (text == NULL)
 		return answer(a, conn, FIXED_503);
 	struct MHD_Response *r = MHD_create_response_from_buffer(
@@ -127,8 +127,7 @@ static enum MHD_Result answer_topology(
 		free(text);
 		return MHD_NO;
 	}
-	(void)MHD_add_response_header(
-	    r, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+	(void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	(void)MHD_add_response_header(
 	    r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	enum MHD_Result rc = MHD_queue_response(conn, MHD_HTTP_OK, r);
@@ -157,7 +156,11 @@ static enum MHD_Result request_cb(void *arg, struct MHD_Connection *conn,
 	if (is_slice_eq(path, "/healthz"))
 		return answer_healthz(a, conn);
 	if (is_slice_eq(path, "/topology"))
-		return answer_topology(a, conn);
+		return answer_text(a, conn, topology_json(a->app, mono_now()),
+		    "application/json");
+	if (is_slice_eq(path, "/metrics"))
+		return answer_text(a, conn, metrics_text(a->app, mono_now()),
+		    "text/plain; version=0.0.4");
 	return answer(a, conn, FIXED_404);
 }
 

@@ -1,11 +1,13 @@
 /*
- * api.h - the prober's HTTP side: HAProxy's checks, health, topology.
+ * api.h - the prober's HTTP side: HAProxy's checks, health, topology,
+ * metrics.
  *
  * GET and HEAD only:
  *   /check/BACKEND/SERVER/pid-N   200 belongs here, 404 not for this role,
  *                                 503 dead or unknown
  *   /healthz                      200 while every cluster has a usable verdict
  *   /topology                     everything, as JSON
+ *   /metrics                      counters and gauges, for Prometheus
  */
 #ifndef API_H
 #define API_H

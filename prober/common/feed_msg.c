@@ -30,7 +30,7 @@ static void get_echo(struct wire_in *r, struct feed_echo *e)
 }
 
 /* The counters in the order of struct feed_stats, which holds nothing else. */
-#define STATS_HEAD 17
+#define STATS_HEAD 18
 #define STATS_TAIL 4
 _Static_assert(sizeof(struct feed_stats) ==
 	(STATS_HEAD + FEED_LATENCY_BUCKETS) * 8 + STATS_TAIL * 4,
@@ -42,8 +42,8 @@ static void put_stats(struct wire_out *w, const struct feed_stats *s)
 	    s->routed_read, s->routed_fallback, s->held, s->refused,
 	    s->undecided, s->lsn_waited, s->lsn_late, s->startup_bad,
 	    s->startup_unread, s->startup_chosen, s->startup_replication,
-	    s->startup_cancel, s->frames_bad, s->connections,
-	    s->hello_rejected};
+	    s->startup_cancel, s->frames_bad, s->connections, s->hello_rejected,
+	    s->latency_sum_us};
 	const uint32_t tail[STATS_TAIL] = {
 	    s->hold_now, s->hold_max_ms, s->lsn_now, s->snapshot_age_ms};
 
@@ -62,7 +62,7 @@ static void get_stats(struct wire_in *r, struct feed_stats *s)
 	    &s->undecided, &s->lsn_waited, &s->lsn_late, &s->startup_bad,
 	    &s->startup_unread, &s->startup_chosen, &s->startup_replication,
 	    &s->startup_cancel, &s->frames_bad, &s->connections,
-	    &s->hello_rejected};
+	    &s->hello_rejected, &s->latency_sum_us};
 	uint32_t *const tail[STATS_TAIL] = {
 	    &s->hold_now, &s->hold_max_ms, &s->lsn_now, &s->snapshot_age_ms};
 

@@ -68,6 +68,7 @@ struct feed_stats {
 	uint64_t startup_bad, startup_unread, startup_chosen;
 	uint64_t startup_replication, startup_cancel;
 	uint64_t frames_bad, connections, hello_rejected;
+	uint64_t latency_sum_us;
 	uint64_t latency[FEED_LATENCY_BUCKETS]; /* NOTIFY to ACK */
 	uint32_t hold_now, hold_max_ms, lsn_now;
 	uint32_t snapshot_age_ms; /* of the oldest; or FEED_AGE_STALE */

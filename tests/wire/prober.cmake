@@ -2,4 +2,5 @@
 # real HAProxy and a real etcd.
 patroute_pytest(wire_prober_start wire 180 prober_start.py)
 patroute_pytest(wire_prober_feed wire 180 prober_feed.py)
+patroute_pytest(wire_prober_metrics wire 60 prober_metrics.py)
 patroute_pytest(wire_prober_haproxy wire 240 prober_haproxy.py)

@@ -320,8 +320,8 @@ class Agent:
                                          snapshot["seq"]) + self.text("main"))
 
     def stats(self, *counters):
-        numbers = list(counters) + [0] * (41 - len(counters))
-        self.send(self.STATS, struct.pack(">41Q4I", *numbers, 0, 0, 0, 0))
+        numbers = list(counters) + [0] * (42 - len(counters))
+        self.send(self.STATS, struct.pack(">42Q4I", *numbers, 0, 0, 0, 0))
 
     def next(self):
         """(kind, body), or (0, b"") once the prober has closed."""

@@ -220,11 +220,11 @@ class Prober:
                      "refused undecided lsn_waited lsn_late startup_bad "
                      "startup_unread startup_chosen startup_replication "
                      "startup_cancel frames_bad connections "
-                     "hello_rejected").split()
+                     "hello_rejected latency_sum_us").split()
             tail = "hold_now hold_max_ms lsn_now snapshot_age_ms".split()
-            stats = dict(zip(names, struct.unpack_from(">17Q", body)))
-            stats["latency"] = struct.unpack_from(">24Q", body, 136)
-            stats.update(zip(tail, struct.unpack_from(">4I", body, 328)))
+            stats = dict(zip(names, struct.unpack_from(">18Q", body)))
+            stats["latency"] = struct.unpack_from(">24Q", body, 144)
+            stats.update(zip(tail, struct.unpack_from(">4I", body, 336)))
             self.stats = stats
 
     def tell(self, members, write=-1, why=None, cluster="main", planned=0,
