@@ -161,6 +161,11 @@ static void take_frame(struct conn *c, const struct spop_frame *f)
 		take_notify(c, f);
 		return;
 	case SPOP_NONE:
+		/* A later fragment; its first one was refused, so it has none. */
+		refuse(c,
+		    c->state == CONN_HELLO ? SPOP_ST_INVALID
+					   : SPOP_ST_NO_FRAME_ID);
+		return;
 	case SPOP_AGENT_HELLO:
 	case SPOP_AGENT_DISCONNECT:
 	case SPOP_ACK:

@@ -1,5 +1,6 @@
 # patroute-spoa against scripted peers, and behind a real HAProxy.
 patroute_pytest(wire_spoa_protocol wire 300 spoa_protocol.py spoa_desk.py)
+patroute_pytest(wire_spoa_frames wire 120 spoa_frames.py)
 patroute_pytest(wire_spoa_waits wire 120 spoa_waits.py)
 patroute_pytest(wire_spoa_daemon wire 120 spoa_daemon.py)
 patroute_pytest(wire_spoa_tls wire 120 spoa_tls.py)
