@@ -161,7 +161,7 @@ static void take_frame(struct conn *c, const struct spop_frame *f)
 		take_notify(c, f);
 		return;
 	case SPOP_NONE:
-		/* A later fragment; its first one was refused, so it has none. */
+		/* A later fragment; its first one was refused. */
 		refuse(c,
 		    c->state == CONN_HELLO ? SPOP_ST_INVALID
 					   : SPOP_ST_NO_FRAME_ID);
