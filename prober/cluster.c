@@ -292,7 +292,8 @@ static void member_start(struct cluster_member *m, const char *name)
 		return;
 	}
 	memcpy(m->name, name, sizeof(m->name));
-	ev_timer_set(&m->tick, dur_to_s(tick_phase(c->index, m->i)), 0.);
+	m->slot.phase = tick_phase(c->index, m->i);
+	ev_timer_set(&m->tick, dur_to_s(m->slot.phase), 0.);
 	ev_timer_start(c->app->loop, &m->tick);
 	haproxy_look(c->app->haproxy);
 }

@@ -8,6 +8,8 @@
 #define STEADY_MS 1000
 #define FAST_MS 20
 #define REST_MIN_MS 500 /* two a second */
+/* A question off its phase, so soon before the next one, stands for that. */
+#define SQL_EARLY_MS 200
 /* A connection that is lost again and again for this long is asked for once a
    second, as any other that is away. */
 #define LOST_MS 500
@@ -37,6 +39,13 @@ static bool is_retry(const struct ev_slot *s)
 	return false;
 }
 
+/* SQL gave an answer that the next 20 ms do not change; REST stands in. */
+static bool is_only_alive(const struct ev_slot *s)
+{
+	return s->rc == EV_RC_AUTH || s->rc == EV_RC_BUSY ||
+	    s->rc == EV_RC_TLS || s->rc == EV_RC_PARSE || s->rc == EV_RC_LIMIT;
+}
+
 /* Until the holder is confirmed only its own answers can change the verdict. */
 static bool is_fast(const struct cluster_ev *ev, int member,
     const struct policy *pol, struct mono now)
@@ -54,7 +63,8 @@ void tick_needs(const struct cluster_ev *ev, int member,
 	assert(member >= 0 && member < ev->n);
 	const struct ev_member *m = &ev->m[member];
 
-	in->fast = is_fast(ev, member, pol, now);
+	in->fast =
+	    is_fast(ev, member, pol, now) && !is_only_alive(&m->sql_slot);
 	in->retry = is_retry(&m->sql_slot);
 	in->rest_retry = is_retry(&m->rest_slot);
 	in->alone = is_tick_primary(ev, pol, now) || !ev->sql_configured ||
@@ -80,41 +90,65 @@ struct dur tick_phase(unsigned cluster, unsigned member)
 	return dur_us((int64_t)(i * 618034U % 1000000U));
 }
 
-/* Time left until `last` + `every`; 0 if it is over, or never was. */
-static struct dur left(struct mono last, struct dur every, struct mono now)
+/* One source's question: when it was put last, and how often it is put. */
+struct asking {
+	struct mono last;
+	struct dur every, early;
+	bool busy;
+};
+
+/* The first instant of the member's phase that is due after the last. */
+static struct mono in_phase(const struct asking *a, struct dur phase)
 {
+	int64_t second = dur_ms(STEADY_MS).us;
+	int64_t from = a->last.us + a->early.us - phase.us;
+
+	return (struct mono){from - from % second + second + phase.us};
+}
+
+/* Time left until the next question; 0 if it is due, or was never put. */
+static struct dur left(
+    const struct asking *a, struct dur phase, struct mono now)
+{
+	struct mono due = mono_add(a->last, a->every);
 	struct dur d;
 
-	if (!is_mono_set(last))
+	if (!is_mono_set(a->last))
 		return dur_us(0);
-	d = mono_sub(mono_add(last, every), now);
+	if (a->every.us == dur_ms(STEADY_MS).us)
+		due = in_phase(a, phase);
+	d = mono_sub(due, now);
 	return d.us > 0 ? d : dur_us(0);
 }
 
-/* Until the next look; what is busy or was just asked counts from now. */
-static struct dur wait_of(struct dur until, bool held, struct dur every)
+/* Asks if it is due. Gives: until the next look at it. */
+static struct dur put(
+    struct asking *a, struct dur phase, struct mono now, bool *ask)
 {
-	return held || until.us == 0 ? every : until;
+	*ask = !a->busy && left(a, phase, now).us == 0;
+	if (*ask)
+		a->last = now;
+	return a->busy ? a->every : left(a, phase, now);
 }
 
 struct tick_out tick_decide(
     const struct tick_slot *s, const struct tick_in *in, struct mono now)
 {
 	struct tick_out out = {0};
-	struct dur sql, rest;
 
 	assert(s != NULL && in != NULL);
-	struct dur every_sql =
-	    dur_ms(in->fast || in->retry ? FAST_MS : STEADY_MS);
-	struct dur every_rest =
-	    dur_ms(in->alone || in->rest_retry ? REST_MIN_MS : STEADY_MS);
+	struct asking sql = {.last = s->last_sql,
+	    .every = dur_ms(in->fast || in->retry ? FAST_MS : STEADY_MS),
+	    .early = dur_ms(SQL_EARLY_MS),
+	    .busy = in->sql_busy};
+	struct asking rest = {.last = s->last_rest,
+	    .every =
+		dur_ms(in->alone || in->rest_retry ? REST_MIN_MS : STEADY_MS),
+	    .early = dur_ms(REST_MIN_MS),
+	    .busy = in->rest_busy};
+	struct dur a = put(&sql, s->phase, now, &out.sql);
+	struct dur b = put(&rest, s->phase, now, &out.rest);
 
-	sql = left(s->last_sql, every_sql, now);
-	rest = left(s->last_rest, every_rest, now);
-	out.sql = !in->sql_busy && sql.us == 0;
-	out.rest = !in->rest_busy && rest.us == 0;
-	sql = wait_of(sql, in->sql_busy, every_sql);
-	rest = wait_of(rest, in->rest_busy, every_rest);
-	out.next = sql.us < rest.us ? sql : rest;
+	out.next = a.us < b.us ? a : b;
 	return out;
 }

@@ -1,10 +1,13 @@
 /*
  * tick.h - whom to ask next, and when.
  *
- * Steady: each member once a second over REST and SQL, phases spread. Fast:
- * SQL every 20 ms while a transition is under way or a connection waits.
+ * Steady: each member once a second over REST and SQL, in its own phase of the
+ * second, to which it also comes back after a pause in which all fell due.
+ * Fast: SQL every 20 ms while a transition is under way or a connection waits.
  * Members that are away are asked each second (never slower: they may be the
- * next leader). REST: at most two a second, whatever asks.
+ * next leader), and those that SQL cannot tell of (authentication, full, TLS)
+ * no faster, for REST speaks for them. REST: at most two a second, whatever
+ * asks.
  *
  * Every probe's own deadline is TICK_DEADLINE_MS, from its question: then the
  * one that follows a lost one is answered before `silence` (2 s) is over, and
@@ -19,6 +22,7 @@
 #define TICK_DEADLINE_MS 800
 
 struct tick_slot {
+	struct dur phase;                /* tick_phase()'s */
 	struct mono last_sql, last_rest; /* when it was asked last */
 };
 

@@ -2,3 +2,6 @@ foreach(name connurl patroni_json etcd3_json)
 	patroute_fuzz(${name} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/fuzz_${name}.c
 		LIBS patroute_core PkgConfig::libcjson)
 endforeach()
+patroute_fuzz(roster_json
+	SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/fuzz_roster_json.c
+	LIBS patroute_core PkgConfig::libcjson)

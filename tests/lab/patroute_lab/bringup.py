@@ -8,7 +8,7 @@ import subprocess
 
 import psycopg2
 
-from . import config, faults, hosts, netns, ours, procs, programs
+from . import config, dcs, faults, hosts, netns, ours, procs, programs
 from . import settings, state, status, wire
 from .errors import LabError
 from .machine import LAB_DIR, PATH
@@ -94,26 +94,17 @@ def _start_cluster(lab):
     for host in lab.hosts.values():
         if host.role == "etcd":
             _wait_programs(lab, host, 40)
-    lab.say("etcd answers")
+    lab.say(f"{lab.settings['dcs']} answers")
     nodes = [host for host in lab.hosts.values() if host.role == "node"]
-    fresh = _key(lab, "initialize") is None
+    fresh = not dcs.is_initialised(lab)
     for host in nodes:
         if programs.start(lab, host):
             lab.say(f"{host.name}: patroni started")
         # The first node makes the cluster: the others would only race.
         if fresh and host is nodes[0]:
             until("cluster initialised", 60,
-                  lambda: _key(lab, "initialize") is not None,
+                  lambda: dcs.is_initialised(lab),
                   lambda: programs.log_end(lab, nodes[0]))
-
-
-def _key(lab, name):
-    """The value of a key of the cluster in etcd; None without one."""
-    answers = (wire.etcd_get(netns.of_host(lab.name, host),
-                             lab.settings["etcd_api"],
-                             f"{config.NAMESPACE}{config.SCOPE}/{name}")
-               for host in lab.hosts.values() if host.role == "etcd")
-    return next((value for _, value in answers if value is not None), None)
 
 
 def _wait_programs(lab, host, seconds):

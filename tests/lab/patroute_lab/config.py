@@ -95,10 +95,9 @@ def unhurried(wanted):
             "postgresql": {"parameters": {name: value}}}
 
 
-def patroni(settings, hosts, host):
-    """patroni.yml of a member, as JSON: YAML is a superset of it."""
-    etcds = [f"{each.address}:2379" for each in hosts.values()
-             if each.role == "etcd"]
+def patroni(settings, host, keys):
+    """patroni.yml of a member, as JSON: YAML is a superset of it. `keys`
+    says where its keys are."""
     # Patroni asks its own standby for the timeline by a replication
     # connection: without 127.0.0.1 here its REST API says null.
     hba = ["local all all trust",
@@ -112,8 +111,7 @@ def patroni(settings, hosts, host):
         "scope": SCOPE,
         "namespace": NAMESPACE,
         "name": host.member,
-        "etcd3" if settings["etcd_api"] == "3" else "etcd":
-            {"hosts": etcds},
+        **keys,
         "restapi": {
             "listen": "0.0.0.0:8008",
             "connect_address": f"{host.address}:8008",

@@ -130,13 +130,16 @@ def is_listening(machine):
 
 def conf(settings, hosts):
     """patroute.conf of the lab: what differs from the defaults."""
-    etcds = ", ".join(f'"http://{h.address}:2379"' for h in hosts.values()
-                      if h.role == "etcd")
+    by_etcd = settings["found_by"] == "etcd"
+    key, role, port = ("etcd", "etcd", 2379) if by_etcd else \
+        ("patroni", "node", 8008)
+    found = ", ".join(f'"http://{h.address}:{port}"' for h in hosts.values()
+                      if h.role == role)
     names = ", ".join(f'"{h.member}={h.name}"' for h in hosts.values()
                       if h.role == "node")
     return f"""# patroute.conf of a lab's load balancer, written by `lab up`.
 cluster {config.SCOPE} {{
-    etcd           = {{ {etcds} }}
+    {key:14} = {{ {found} }}
     server_map     = {{ {names} }}
     probe_user     = "{config.PROBER}"
     probe_passfile = "{ETC}/pgpass"

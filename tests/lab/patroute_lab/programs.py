@@ -7,7 +7,7 @@ here; everything else starts, freezes, shows and stops it by this table.
 import os
 import shutil
 
-from . import config, ours, wire
+from . import config, dcs, ours, wire
 from .machine import LAB_DIR
 from .state import read, write
 
@@ -30,7 +30,8 @@ class Program:
 def table(lab, host):
     """The programs of a host, in the order in which they start."""
     if host.role == "etcd":
-        return [_etcd(lab, host)]
+        return [_zookeeper(lab, host) if dcs.is_zookeeper(lab.settings)
+                else _etcd(lab, host)]
     if host.role == "node":
         return [_patroni(lab, host)]
     if host.role == "hap" and ours.is_on(lab.settings):
@@ -56,13 +57,23 @@ def _etcd(lab, host):
                    ready=lambda: wire.etcd_healthy(machine.namespace))
 
 
+def _zookeeper(lab, host):
+    machine = lab.machine(host)
+    return Program("zookeeper", "etcd", dcs.zoo_argv() + [str(host.number)],
+                   {"PATH": "/usr/bin:/bin"},
+                   lambda: write(lab.paths.host(host, "etc/zoo.cfg"),
+                                 dcs.zoo_cfg(lab.hosts)),
+                   lambda: dcs.zoo_serves(machine.namespace))
+
+
 def _patroni(lab, host):
     machine = lab.machine(host)
 
     def prepare():
         folder = lab.paths.host(host, "etc/patroni")
         path = os.path.join(folder, "config.yml")
-        write(path, config.patroni(lab.settings, lab.hosts, host), 0o640)
+        write(path, config.patroni(
+            lab.settings, host, dcs.patroni(lab.settings, lab.hosts)), 0o640)
         shutil.chown(path, "root", "postgres")
         write(os.path.join(folder, "post_bootstrap"),
               config.post_bootstrap())

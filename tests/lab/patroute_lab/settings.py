@@ -40,6 +40,10 @@ def _program(text):
 TABLE = {
     "members": ("3", _number(1, MEMBERS_MAX), "PostgreSQL hosts"),
     "etcd_api": ("3", _choice("2", "3"), "etcd's API that Patroni speaks"),
+    "dcs": ("etcd", _choice("etcd", "zookeeper"),
+            "where Patroni keeps its keys"),
+    "found_by": ("etcd", _choice("etcd", "patroni"),
+                 "what tells patroute the members; etcd tells the leader too"),
     "pg_version": ("15", _number(10, 99), "PostgreSQL's major version"),
     "pg_tmpfs": ("", _size,
                  "size of a tmpfs for each data directory; none = disk"),
@@ -87,7 +91,10 @@ def resolve(pairs):
 
 def _fit(chosen, given):
     """Patroni's own rule for its timings; those not given follow ttl, so
-    that `--set ttl=20` is enough for a quick failover."""
+    that `--set ttl=20` is enough for a quick failover. ZooKeeper tells us
+    nothing."""
+    if chosen["dcs"] == "zookeeper":
+        chosen["found_by"] = "patroni"
     ttl = chosen["ttl"]
     if "loop_wait" not in given:
         chosen["loop_wait"] = min(chosen["loop_wait"], ttl // 3)

@@ -2,10 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from . import config, faults, netns, programs, wire
+from . import dcs, faults, netns, programs, wire
 from .hosts import VIP
-
-LEADER_KEY = f"{config.NAMESPACE}{config.SCOPE}/leader"
 
 
 def _lsn(text):
@@ -29,10 +27,9 @@ def _ask_members(lab, pool):
 
 
 def leader_name(lab, pool=None):
-    """(etcd answered, the name in the leader key or None)."""
+    """(the DCS answered, the name in the leader key or None)."""
     def ask(host):
-        return wire.etcd_get(netns.of_host(lab.name, host),
-                             lab.settings["etcd_api"], LEADER_KEY)
+        return dcs.key(lab, host, "leader")
     etcds = [host for host in lab.hosts.values() if host.role == "etcd"]
     if pool is None:
         with ThreadPoolExecutor(len(etcds)) as own:
@@ -85,7 +82,7 @@ def collect(lab):
     """The status as `lab status --json` gives it."""
     with ThreadPoolExecutor(16) as pool:
         answers = _ask_members(lab, pool)
-        dcs, leader = leader_name(lab, pool)
+        answered, leader = leader_name(lab, pool)
     by_name = {host.member: (host, answer) for host, answer in answers}
     host, answer = by_name.get(leader, (None, None))
     xlog = (answer or {}).get("xlog") or {}
@@ -100,7 +97,7 @@ def collect(lab):
     return {
         "lab": lab.name,
         "leader": host.name if host else None,
-        "dcs": dcs,
+        "dcs": answered,
         "vip": vip,
         "members": [_member(each, said, streams, ahead)
                     for each, said in answers],
@@ -141,7 +138,7 @@ def text(status):
     """The status as `lab status` prints it."""
     lines = [f"lab {status['lab']}: leader {status['leader'] or 'none'}, "
              f"VIP {VIP} on {status['vip'] or 'no host'}"
-             + ("" if status["dcs"] else ", etcd does not answer")]
+             + ("" if status["dcs"] else ", the DCS does not answer")]
     form = "{:16}{:8}{:9}{:27}{:>9}{:>10}  {}"
     lines.append(form.format("member", "name", "role", "state", "timeline",
                              "lag", "replication").rstrip())

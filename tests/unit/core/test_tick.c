@@ -100,6 +100,95 @@ static void phases_are_spread(void **state)
 		assert_true(in[i] >= 20 && in[i] <= 40);
 }
 
+enum {
+	CLUSTERS = 100,
+	EACH = 3,
+	ALL = CLUSTERS * EACH,
+	WINDOW_MS = 20
+};
+
+struct crowd {
+	struct tick_slot slot[ALL];
+	int64_t look[ALL];           /* ms: when its timer fires */
+	int64_t last[ALL], gap[ALL]; /* ms: the longest between questions */
+	unsigned asked[ALL];         /* by SQL */
+	unsigned most;               /* in any window, REST and SQL */
+};
+
+static void crowd_begin(struct crowd *c)
+{
+	*c = (struct crowd){0};
+	for (unsigned i = 0; i < ALL; i++) {
+		c->slot[i].phase = tick_phase(i / EACH, i % EACH);
+		c->look[i] = 1 + dur_to_ms(c->slot[i].phase);
+	}
+}
+
+/* Every timer that is due by then; the loop stands still in between. */
+static unsigned crowd_turn(struct crowd *c, int64_t ms)
+{
+	const struct tick_in in = {0};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ALL; i++) {
+		struct tick_out out;
+
+		if (c->look[i] > ms)
+			continue;
+		out = decide(&c->slot[i], &in, ms);
+		c->look[i] = ms + dur_to_ms(out.next);
+		if (c->look[i] == ms)
+			c->look[i]++;
+		n += out.sql + out.rest;
+		if (!out.sql)
+			continue;
+		if (c->asked[i]++ > 0 && ms - c->last[i] > c->gap[i])
+			c->gap[i] = ms - c->last[i];
+		c->last[i] = ms;
+	}
+	return n;
+}
+
+static void crowd_run(struct crowd *c, int64_t from, int64_t to)
+{
+	unsigned n = 0;
+
+	c->most = 0;
+	for (int64_t ms = from; ms < to; ms++) {
+		n += crowd_turn(c, ms);
+		if (ms % WINDOW_MS != 0)
+			continue;
+		if (n > c->most)
+			c->most = n;
+		n = 0;
+	}
+}
+
+/* 300 members: 12 questions fall on 20 ms, give or take. */
+static void a_crowd_never_asks_at_once(void **state)
+{
+	static struct crowd c;
+
+	(void)state;
+	crowd_begin(&c);
+	crowd_run(&c, 1, 10001);
+	assert_in_range(c.most, 12, 24);
+	for (unsigned i = 0; i < ALL; i++) {
+		assert_in_range(c.asked[i], 9, 11);
+		assert_in_range(c.gap[i], 990, 1210);
+	}
+	/* All fall due while the loop stands still, and are asked at once … */
+	assert_int_equal(crowd_turn(&c, 13500), 2 * ALL);
+	/* … once; then each is back in its own phase. */
+	crowd_run(&c, 13501, 14701);
+	assert_in_range(c.most, 1, 24);
+	memset(c.gap, 0, sizeof(c.gap));
+	crowd_run(&c, 14701, 24701);
+	assert_in_range(c.most, 12, 24);
+	for (unsigned i = 0; i < ALL; i++)
+		assert_in_range(c.gap[i], 990, 1210);
+}
+
 static struct tick_in needs(struct world *w, int m, int64_t ms)
 {
 	struct tick_in in = {0};
@@ -123,6 +212,27 @@ static void who_may_be_confirmed_is_asked_fast(void **state)
 	assert_true(needs(&w, C, 20).fast);
 	assert_true(needs(&w, C, 5000).fast);
 	assert_false(needs(&w, C, 60010).fast);
+}
+
+/* 20 ms later a password is as wrong; REST says what there is to say. */
+static void who_is_only_alive_is_not_asked_fast(void **state)
+{
+	static const enum ev_rc rc[] = {
+	    EV_RC_AUTH, EV_RC_BUSY, EV_RC_TLS, EV_RC_PARSE, EV_RC_LIMIT};
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rc) / sizeof(rc[0]); i++) {
+		world_settled(&w, 3, 0);
+		world_key(&w, B, at(10));
+		assert_true(needs(&w, B, 10).fast);
+		w.peer[B].sql = rc[i];
+		world_sql(&w, B, at(11), at(12));
+		assert_false(needs(&w, B, 12).fast);
+	}
+	w.peer[B].sql = EV_RC_REFUSED;
+	world_sql(&w, B, at(20), at(21));
+	assert_true(needs(&w, B, 21).fast);
 }
 
 static void lost_probe_is_asked_again_once(void **state)
@@ -205,6 +315,8 @@ int main(void)
 	    cmocka_unit_test(rest_is_never_asked_more_than_twice_a_second),
 	    cmocka_unit_test(phases_are_spread),
 	    cmocka_unit_test(who_may_be_confirmed_is_asked_fast),
+	    cmocka_unit_test(a_crowd_never_asks_at_once),
+	    cmocka_unit_test(who_is_only_alive_is_not_asked_fast),
 	    cmocka_unit_test(lost_probe_is_asked_again_once),
 	    cmocka_unit_test(lost_connection_is_asked_again_for_a_while),
 	    cmocka_unit_test(primary_is_asked_before_the_dcs_is_stale),

@@ -1,3 +1,7 @@
+# What Patroni's REST API says of the members, and what it is shown.
+patroute_unit_test(sources_roster_json SOURCES test_roster_json.c
+	LIBS patroute_core)
+patroute_unit_test(sources_creds SOURCES test_creds.c LIBS patroute_sources)
 # The decoders of what the sources say, and the proof that etcd's watch is
 # whole. captured.c holds real answers.
 foreach(name connurl dcs_keys etcd3_json patroni_json)
