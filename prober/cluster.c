@@ -278,6 +278,9 @@ static void member_stop(struct cluster_member *m)
 	memset(&m->slot, 0, sizeof(m->slot));
 	m->cluster->closed &= ~(UINT32_C(1) << m->i);
 	m->cluster->addr[m->i][0] = '\0';
+	/* What HAProxy allows of the one is nothing of the next. */
+	m->cluster->site.routable[m->i] = false;
+	m->cluster->site.drained[m->i] = false;
 }
 
 static void member_start(struct cluster_member *m, const char *name)

@@ -24,6 +24,8 @@ enum ev_role patroni_role(struct slice word)
 	    {"master", EV_ROLE_PRIMARY}, /* up to 3.x */
 	    {"primary", EV_ROLE_PRIMARY},
 	    {"replica", EV_ROLE_REPLICA},
+	    {"sync_standby", EV_ROLE_REPLICA}, /* in GET /cluster */
+	    {"quorum_standby", EV_ROLE_REPLICA},
 	    {"standby_leader", EV_ROLE_STANDBY_LEADER},
 	    {"demoted", EV_ROLE_DEMOTED},
 	    {"uninitialized", EV_ROLE_UNINITIALIZED},
@@ -155,6 +157,8 @@ bool patroni_json_status(struct slice body, struct ev_rest *out)
 		out->failsafe = is_json_true(doc, "failsafe_mode_is_active");
 		out->noloadbalance =
 		    is_json_true(json_get(doc, "tags"), "noloadbalance");
+		out->sync = is_json_true(doc, "sync_standby") ||
+		    is_json_true(doc, "quorum_standby");
 		out->sysid = json_u64(doc, "database_system_identifier");
 	}
 	cJSON_Delete(doc);

@@ -9,7 +9,7 @@
 #include "conf.h"
 #include "mono.h"
 
-/* All durations but those said are positive; the defaults are those of conf.h. */
+/* Durations are positive, but where it is said; defaults are conf.h's. */
 struct policy {
 	struct dur max_age_dcs, max_age_rest, max_age_sql;
 	struct dur fence, silence, silence_close, follow_grace;

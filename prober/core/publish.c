@@ -18,12 +18,17 @@ struct making {
 	struct mono now;
 };
 
-static bool is_sync(const struct cluster_ev *ev, const char *name)
+/* The sync key says it, by quorum too; where no DCS is read, Patroni does. */
+static bool is_sync(const struct making *k, int i)
 {
-	for (int i = 0; i < ev->dcs.sync_n; i++)
-		if (strcmp(ev->dcs.sync_standby[i], name) == 0)
+	const struct ev_dcs *d = &k->ev->dcs;
+	const struct ev_member *m = &k->ev->m[i];
+
+	for (int j = 0; j < d->sync_n; j++)
+		if (strcmp(d->sync_standby[j], m->dcs.name) == 0)
 			return true;
-	return false;
+	return !d->synced && m->rest.sync &&
+	    is_mono_fresh(m->rest_slot.ok_at, k->in->pol->max_age_rest, k->now);
 }
 
 /* There is one leader: the target, or while there is none the key's holder. */
@@ -48,7 +53,7 @@ static enum snap_role role_of(const struct making *k, int i)
 		return SNAP_ROLE_STANDBY_LEADER;
 	if (!replica)
 		return SNAP_ROLE_NONE;
-	return is_sync(k->ev, m->dcs.name) ? SNAP_ROLE_SYNC : SNAP_ROLE_REPLICA;
+	return is_sync(k, i) ? SNAP_ROLE_SYNC : SNAP_ROLE_REPLICA;
 }
 
 /*

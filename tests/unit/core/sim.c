@@ -15,8 +15,12 @@ bool is_sim_chance(struct sim *s, int64_t in)
 
 static void tell_dcs(struct sim *s)
 {
-	if (s->event_at == 0)
-		s->event_at = s->now + sim_random(s, 6) * SIM_STEP_MS;
+	int64_t late = is_sim_chance(s, 20) ? sim_random(s, 2500) : 0;
+
+	if (s->event_at != 0)
+		return;
+	s->changed_at = s->now;
+	s->event_at = s->now + sim_random(s, 6) * SIM_STEP_MS + late;
 }
 
 static void set_key(struct sim *s, int holder)
@@ -123,6 +127,8 @@ static void keep_key(struct sim *s)
 {
 	int c;
 
+	if (s->now < s->wiped_till)
+		return;
 	if (s->key >= 0 && s->m[s->key].patroni)
 		s->key_expires = s->now + SIM_TTL_MS;
 	if (s->key >= 0 && s->now >= s->key_expires)
@@ -161,7 +167,8 @@ static void move_replicas(struct sim *s)
 		struct sim_member *m = &s->m[i];
 		uint64_t to = s->m[s->key].lsn;
 
-		if (m->streaming && m->up && !m->lagging && to > m->lsn)
+		if (m->streaming && m->up && !m->lagging && !m->paused &&
+		    to > m->lsn)
 			m->lsn = to - (uint64_t)sim_random(s, 1000);
 	}
 }
@@ -175,7 +182,8 @@ static void begin_fault(struct sim *s)
 	s->phase = 0;
 	s->phase_at = s->now;
 	s->victim = s->key;
-	if (s->fault == SIM_STRANGER || s->fault == SIM_LAG)
+	if (s->fault == SIM_STRANGER || s->fault == SIM_LAG ||
+	    s->fault == SIM_PAUSE)
 		s->victim = (s->key + 1 + (int)sim_random(s, s->n - 1)) % s->n;
 }
 
@@ -289,6 +297,28 @@ static void lag_behind(struct sim *s)
 	s->fault = SIM_CALM;
 }
 
+static void pause_replay(struct sim *s)
+{
+	s->m[s->victim].paused = s->phase++ == 0;
+	s->phase_at = s->now + 2000 + sim_random(s, 15000);
+	if (!s->m[s->victim].paused)
+		s->fault = SIM_CALM;
+}
+
+/* The leader is the first to write its keys anew. */
+static void wipe(struct sim *s)
+{
+	if (s->phase++ == 0) {
+		s->wiped_till = s->now + 300 + sim_random(s, 6000);
+		s->phase_at = s->wiped_till;
+		set_key(s, -1);
+		return;
+	}
+	if (s->m[s->victim].up && s->m[s->victim].patroni)
+		set_key(s, s->victim);
+	s->fault = SIM_CALM;
+}
+
 static void drive_fault(struct sim *s)
 {
 	if (s->now < s->phase_at)
@@ -316,6 +346,12 @@ static void drive_fault(struct sim *s)
 		return;
 	case SIM_LAG:
 		lag_behind(s);
+		return;
+	case SIM_PAUSE:
+		pause_replay(s);
+		return;
+	case SIM_WIPE:
+		wipe(s);
 		return;
 	case SIM_FAULT_N:
 		break;
@@ -369,9 +405,13 @@ static bool is_fit(const struct sim *s, int i)
 	/* A branch that the key's holder is not on is no copy of its data. */
 	if (s->key >= 0 && m->tli > s->m[s->key].tli)
 		return false;
+	/* A prober that has just woken has heard of nobody yet. */
+	if (s->now < s->frozen_till)
+		return false;
 	/* Who was seen to stream stays fit when the leader goes. */
 	return m->up && m->host && !m->primary && !m->cut && !m->lagging &&
-	    !m->stopping && s->key != i &&
+	    !m->paused && m->behind_since == SIM_NEVER && !m->stopping &&
+	    s->key != i &&
 	    (m->fit_since != SIM_NEVER ||
 		(is_sim_long(s, m->stream_since) &&
 		    is_sim_long(s, m->reached_since)));
@@ -380,7 +420,7 @@ static bool is_fit(const struct sim *s, int i)
 static void note_member(struct sim *s, int i)
 {
 	struct sim_member *m = &s->m[i];
-	bool reached = m->host && !m->cut;
+	bool reached = m->host && !m->cut && s->now >= s->frozen_till;
 
 	since(&m->primary_since, m->up && m->primary, s->now);
 	if (m->up && m->primary)
@@ -394,18 +434,20 @@ static void note_member(struct sim *s, int i)
 	since(&m->stream_since, m->streaming, s->now);
 	since(&m->fit_since, is_fit(s, i), s->now);
 	since(&m->unfit_since, m->up && !m->streaming && !m->primary, s->now);
+	since(&m->behind_since,
+	    s->key >= 0 && s->m[s->key].lsn > m->lsn + SIM_LAG_BYTES, s->now);
 }
 
 static bool is_well(const struct sim *s)
 {
-	bool well = s->fault == SIM_CALM && !s->dcs_cut && s->key >= 0 &&
-	    !s->failover && s->m[s->key].primary;
+	bool well = s->now >= s->frozen_till && s->fault == SIM_CALM &&
+	    !s->dcs_cut && s->key >= 0 && !s->failover && s->m[s->key].primary;
 
 	for (int i = 0; i < s->n && well; i++) {
 		const struct sim_member *m = &s->m[i];
 
 		well = m->up && m->host && m->patroni && !m->cut &&
-		    !m->stopping && (i == s->key || m->streaming);
+		    !m->stopping && !m->paused && (i == s->key || m->streaming);
 	}
 	return well;
 }
@@ -414,7 +456,9 @@ static void note_truth(struct sim *s)
 {
 	for (int i = 0; i < s->n; i++)
 		note_member(s, i);
-	if (s->dcs_cut)
+	/* A late event is a DCS out of reach for as long. */
+	if (s->dcs_cut || s->now < s->wiped_till ||
+	    (s->event_at != 0 && s->now - s->changed_at > SIM_EVENT_MS))
 		s->dcs_cut_last = s->now;
 	if (!is_well(s))
 		s->restless_last = s->now;
@@ -426,6 +470,11 @@ void sim_init(struct sim *s, uint64_t seed)
 	s->rng = seed;
 	s->n = 3 + (int)sim_random(s, 2);
 	world_init(&s->w, (unsigned)s->n);
+	s->w.pol.lag_grace = dur_ms(SIM_GRACE_MS);
+	if (is_sim_chance(s, 2))
+		s->w.pol.max_lag.ms = 5000;
+	if (is_sim_chance(s, 2))
+		s->w.pol.slow_start = dur_ms(20000);
 	for (int i = 0; i < s->n; i++)
 		s->m[i] = (struct sim_member){.up = true,
 		    .host = true,
@@ -442,7 +491,8 @@ void sim_init(struct sim *s, uint64_t seed)
 		    .up_since = SIM_NEVER,
 		    .stream_since = SIM_NEVER,
 		    .fit_since = SIM_NEVER,
-		    .unfit_since = SIM_NEVER};
+		    .unfit_since = SIM_NEVER,
+		    .behind_since = SIM_NEVER};
 	s->dcs_cut_last = SIM_NEVER;
 	s->now = SIM_STEP_MS;
 	set_key(s, 0);
@@ -458,5 +508,6 @@ void sim_step(struct sim *s)
 	move_replicas(s);
 	keep_key(s);
 	note_truth(s);
+	s->steps++;
 	sim_prober(s);
 }

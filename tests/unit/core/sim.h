@@ -5,6 +5,7 @@
  * expires and is taken; now and then a fault. Between truth and prober stand
  * delays, lost probes, cuts and a DCS out of reach. Time goes in steps of
  * SIM_STEP_MS; every answer is true of one moment between question and answer.
+ * The prober itself stands still now and then: what was on its way is lost.
  */
 #ifndef SIM_H
 #define SIM_H
@@ -16,6 +17,9 @@
 #define SIM_MEMBERS 4
 #define SIM_TTL_MS 8000
 #define SIM_NEVER (-1000000)
+#define SIM_GRACE_MS 1000 /* lag_grace */
+#define SIM_LAG_BYTES (16 << 20)
+#define SIM_EVENT_MS 25  /* what a watch's event takes, if it is not late */
 #define SIM_SEEN_MS 3000 /* nobody can miss what lasts longer */
 
 enum sim_fault {
@@ -27,6 +31,8 @@ enum sim_fault {
 	SIM_TAKE_BACK, /* likewise, but the thawed one takes the key back */
 	SIM_STRANGER,  /* a replica is promoted by hand */
 	SIM_LAG,       /* a replica follows no more */
+	SIM_PAUSE,     /* a replica streams, and replays nothing */
+	SIM_WIPE,      /* every key is gone; Patroni writes them anew */
 	SIM_FAULT_N
 };
 
@@ -40,7 +46,7 @@ struct sim_probe {
 /* The truth of one member, and since when what has been so. */
 struct sim_member {
 	bool up, host, patroni, primary, streaming, stopping, cut, stranger;
-	bool lagging;
+	bool lagging, paused;
 	uint32_t tli;
 	uint64_t lsn;
 	int64_t back_at, follow_at, promote_at, uncut_at; /* 0: not awaited */
@@ -55,6 +61,7 @@ struct sim_member {
 	int64_t fit_since;   /* ought to serve reads */
 	int64_t unfit_since; /* does not stream */
 	int64_t stream_since;
+	int64_t behind_since; /* over the bound of lag */
 };
 
 struct sim {
@@ -66,11 +73,13 @@ struct sim {
 	int victim, phase;
 	int64_t phase_at;
 	int64_t key_expires, key_free_at, event_at, next_beat;
+	int64_t changed_at; /* the first change that the prober has not heard */
+	int64_t wiped_till, frozen_till;
 	bool failover, dcs_cut;
 	int64_t dcs_back, dcs_cut_last;
 	int64_t restless_last; /* when not all was well, last */
 	struct world w;
-	uint64_t judged, moves, faults[SIM_FAULT_N];
+	uint64_t steps, judged, moves, gaps, faults[SIM_FAULT_N];
 };
 
 void sim_init(struct sim *s, uint64_t seed);

@@ -106,7 +106,8 @@ static bool drive_dcs(struct sim *s)
 {
 	if (s->dcs_cut)
 		return false;
-	if (s->now >= s->next_beat) {
+	/* Its revision would show that the watch is behind: no proof then. */
+	if (s->now >= s->next_beat && s->event_at == 0) {
 		ev_dcs_alive(&s->w.ev, at(s->now));
 		s->next_beat = s->now + 900 + sim_random(s, 200);
 	}
@@ -114,14 +115,34 @@ static bool drive_dcs(struct sim *s)
 		return false;
 	s->event_at = 0;
 	s->w.view.has_failover = s->failover;
+	s->w.view.n = s->now < s->wiped_till ? 0 : (uint8_t)s->n;
 	world_key(&s->w, s->key, at(s->now));
+	return true;
+}
+
+/* SIGSTOP: nothing is asked, heard or judged; then what was on its way is
+   no evidence. Gives: whether it stands still. */
+static bool is_frozen(struct sim *s)
+{
+	if (s->now < s->frozen_till)
+		return true;
+	if (!is_sim_chance(s, 20000))
+		return false;
+	s->gaps++;
+	s->frozen_till = s->now + 100 + sim_random(s, 8000);
+	for (int i = 0; i < s->n; i++)
+		s->m[i].sql.busy = s->m[i].rest.busy = false;
 	return true;
 }
 
 void sim_prober(struct sim *s)
 {
-	bool news = drive_dcs(s);
+	bool news = s->frozen_till != 0; /* who wakes judges at once */
 
+	if (is_frozen(s))
+		return;
+	s->frozen_till = 0;
+	news |= drive_dcs(s);
 	for (int i = 0; i < s->n; i++) {
 		news |= drive_probe(s, i, &s->m[i].sql);
 		news |= drive_probe(s, i, &s->m[i].rest);

@@ -3,6 +3,8 @@
  */
 #include "world.h"
 
+#include "word.h"
+
 static bool put(struct world *w, int m, int64_t asked, int64_t t, enum ev_rc rc)
 {
 	const struct ev_item item = {.src = EV_SQL,
@@ -85,6 +87,41 @@ static void slot_is_reused_only_when_none_is_free(void **state)
 	world_key_name(&w, "m0", at(30));
 	assert_int_equal(ev_find(&w.ev, "newer"), -1);
 	assert_int_equal(ev_find(&w.ev, "m0"), 0);
+}
+
+static void who_takes_a_slot_over_inherits_nothing(void **state)
+{
+	struct world w;
+	enum snap_why why;
+
+	(void)state;
+	world_init(&w, LIM_MEMBERS);
+	for (int i = 0; i < LIM_MEMBERS; i++)
+		(void)snprintf(w.view.m[i].name, LIM_NAME, "m%d", i);
+	/* m7 leads, then a replica that lags; its sessions were closed. */
+	w.peer[7].primary = true;
+	world_key_name(&w, "m7", at(0));
+	world_run(&w, 10, 510);
+	assert_int_equal(w.v.write, 7);
+	w.peer[7].primary = false;
+	w.peer[0].lsn += 1 << 30;
+	world_key_name(&w, "m0", at(600));
+	world_run(&w, 1000, 15000);
+	assert_true(is_verdict_against(&w.ev, 7, &w.pol, at(15000), &why));
+	assert_read(&w, 7, SNAP_WHY_LAG_BYTES);
+	(void)snprintf(w.view.m[7].name, LIM_NAME, "new");
+	world_key_name(&w, "m0", at(15100));
+	(void)world_judge(&w, at(15100));
+	assert_int_equal(ev_find(&w.ev, "new"), 7);
+	assert_read(&w, 7, SNAP_WHY_NONE);
+	assert_false(is_ev_live(&w.ev, 7, &w.pol, at(15100)));
+	assert_false(is_mono_set(w.ev.m[7].held_key_until));
+	assert_int_equal(word_tli(&w.ev.m[7]), 0);
+	/* Only that the key names another is against it, as against all. */
+	w.view.has_leader = false;
+	(void)ev_put_dcs(&w.ev, &w.view, at(15200));
+	(void)world_judge(&w, at(15200));
+	assert_false(is_verdict_against(&w.ev, 7, &w.pol, at(15200), &why));
 }
 
 static void new_address_is_a_new_server(void **state)
@@ -230,6 +267,7 @@ int main(void)
 	    cmocka_unit_test(heartbeat_alone_makes_nothing_fresh),
 	    cmocka_unit_test(seen_live_ends_at_max_age),
 	    cmocka_unit_test(every_ending_has_a_name),
+	    cmocka_unit_test(who_takes_a_slot_over_inherits_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,6 +34,32 @@ static void snapshot_says_what_was_judged(void **state)
 	assert_int_equal(w.snap.since_ms, 19501);
 }
 
+static void without_the_dcs_patroni_says_who_is_sync(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 3);
+	world_key(&w, -1, at(0));
+	w.ev.dcs.configured = w.ev.dcs.synced = false;
+	w.peer[A].claims = true;
+	w.peer[B].sync = true;
+	world_poll(&w, at(5));
+	(void)world_judge(&w, at(5));
+	assert_int_equal(w.snap.write, A);
+	assert_int_equal(w.snap.m[B].role, SNAP_ROLE_SYNC);
+	assert_int_equal(w.snap.m[C].role, SNAP_ROLE_REPLICA);
+	/* An old word is none. */
+	world_poll_sql(&w, B, at(1990));
+	(void)world_judge(&w, at(2005));
+	assert_int_equal(w.snap.m[B].role, SNAP_ROLE_REPLICA);
+	/* Where the DCS was read, its key says it. */
+	world_key(&w, A, at(2005));
+	world_poll(&w, at(2010));
+	(void)world_judge(&w, at(2010));
+	assert_int_equal(w.snap.m[B].role, SNAP_ROLE_REPLICA);
+}
+
 static void sequence_grows_with_the_content_only(void **state)
 {
 	struct world w;
@@ -179,6 +205,7 @@ int main(void)
 	    cmocka_unit_test(replay_is_a_lower_bound),
 	    cmocka_unit_test(read_only_leader_is_a_flag),
 	    cmocka_unit_test(every_half_known_world_passes_the_check),
+	    cmocka_unit_test(without_the_dcs_patroni_says_who_is_sync),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,6 +92,7 @@ struct ev_item world_rest_item(const struct peer *p, int m)
 	item.u.rest = (struct ev_rest){.role = p->role,
 	    .state = p->state,
 	    .primary_200 = p->claims,
+	    .sync = p->sync,
 	    .tli = p->tli,
 	    .lsn = p->lsn,
 	    .sysid = p->sysid};

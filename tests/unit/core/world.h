@@ -26,7 +26,7 @@ enum {
 /* What is true of one member. */
 struct peer {
 	enum ev_rc sql, rest; /* how its probes end */
-	bool primary, streaming, claims, read_only;
+	bool primary, streaming, claims, read_only, sync;
 	uint32_t tli;
 	uint64_t lsn, sysid;
 	enum ev_state state;

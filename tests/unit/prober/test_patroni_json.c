@@ -169,6 +169,23 @@ static void test_prefixes(void **state)
 	guard_free(&g);
 }
 
+/* 3.x says sync_standby, 4.x with quorum commit quorum_standby. */
+static void test_sync(void **state)
+{
+	(void)state;
+	assert_false(parse("{\"state\": \"running\"}").sync);
+	assert_true(parse("{\"state\": \"running\", \"role\": \"replica\", "
+			  "\"sync_standby\": true}")
+			.sync);
+	assert_true(parse("{\"state\": \"running\", \"role\": \"replica\", "
+			  "\"quorum_standby\": true}")
+			.sync);
+	assert_int_equal(
+	    patroni_role(slice_str("quorum_standby")), EV_ROLE_REPLICA);
+	assert_int_equal(
+	    patroni_role(slice_str("sync_standby")), EV_ROLE_REPLICA);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +196,7 @@ int main(void)
 	    cmocka_unit_test(test_no_status),
 	    cmocka_unit_test(test_depth),
 	    cmocka_unit_test(test_prefixes),
+	    cmocka_unit_test(test_sync),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
