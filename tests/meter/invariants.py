@@ -52,13 +52,23 @@ class Check:
                 f"{len(self.ambiguous)} ambiguous, {self.checked} checked")
 
 
+class Broken(AssertionError):
+    """An invariant does not hold; `lines` are those that show it."""
+
+    def __init__(self, check):
+        found = check.violations[:5]
+        shown = "\n".join(f"{why}\n  " + "\n  ".join(map(str, lines))
+                          for why, lines in found)
+        super().__init__(f"{check!r}\n{shown}")
+        self.lines = [line for _, lines in found for line in lines]
+
+
 def demand(*checks):
     """AssertionError unless each examined something and found nothing."""
     for check in checks:
         assert check.checked > 0, f"{check.name}: nothing was examined"
-        shown = "\n".join(f"{why}\n  " + "\n  ".join(map(str, lines))
-                          for why, lines in check.violations[:5])
-        assert not check.violations, f"{check!r}\n{shown}"
+        if check.violations:
+            raise Broken(check)
 
 
 def decided(h, line):

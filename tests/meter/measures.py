@@ -21,16 +21,24 @@ failed      an attempt on which nobody answered what was asked: refused,
             way when the meter stopped counts neither way.
 wait        from the instant an attempt was due to the end of its answer.
 late        started more than 5 ms after it was due.
+stall       so late that the machine itself must have stood still: the meter
+            runs before all others, so that nothing else makes it late.
+delay       an attempt's wait without what the machine stood still meanwhile:
+            the longest that the meter was late with any attempt.
 
 What began after the mark `undo` (the host is started again, thawed, …) is no
 longer counted.
 """
+
+import bisect
 
 from history import MS, S
 
 RATE_MIN = 50                   # served attempts a second, on all targets
 SERVED_MIN = 0.75               # of what each target was asked
 LATE = 5 * MS
+STALL = 400 * MS
+STOOD_STILL = "the machine stood still"
 DEPOSED = 60 * S
 
 
@@ -157,6 +165,25 @@ def longest_wait(h, label):
                 if t["rc"] == "ok"), default=None)
 
 
+def delay(h, label, since=None, until=None):
+    """The longest delay of attempts that were due in [since, until) and were
+    served; None without any."""
+    waits = sorted((t["at"] - t["due"], t["due"], t["at"])
+                   for t in h.of(label, since, until) if t["rc"] == "ok")
+    late = sorted((t["due"], t["start"]) for t in h.tries if "start" in t)
+    reach = max((start - due for due, start in late), default=0)
+    worst = None
+    for wait, due, at in reversed(waits):
+        if worst is not None and wait <= worst:
+            break               # no delay is longer than its wait
+        meanwhile = late[bisect.bisect_left(late, (due - reach, 0)):
+                         bisect.bisect_right(late, (at, 0))]
+        stood = max(start - begin for begin, start in meanwhile
+                    if start >= due)
+        worst = max(wait - stood, worst or 0)
+    return worst
+
+
 def longest_gap(h, label):
     """The longest time after the event without a rightly served attempt."""
     since = event_at(h)
@@ -197,6 +224,18 @@ def late_starts(h, label):
                or t["start"] - t["due"] > LATE)
 
 
+def stall(h):
+    """The longest time by which the meter was late after the event."""
+    since = event_at(h)
+    return max((t["start"] - t["due"] for t in h.tries
+                if t.get("start", since) > since), default=0)
+
+
+def is_only_stalled(why):
+    """Whether these sentences, of invalid(), say no more than a stall."""
+    return bool(why) and all(each.startswith(STOOD_STILL) for each in why)
+
+
 def rate_before(h, label, at, window=2 * S):
     """Rightly served attempts a second in the window before an instant."""
     good = {"write": is_right_write, "read": lambda t: t["rc"] == "ok",
@@ -230,12 +269,20 @@ def invalid(h):
         if rate < SERVED_MIN * asked[label]:
             why.append(f"{label}: {rate:.0f} of {asked[label]:.0f} attempts "
                        "a second served before the event")
-    for label in rates:
-        late, n = late_starts(h, label), len(tries(h, label))
-        if late * 20 > n:
-            why.append(f"{label}: the meter started {late} of {n} late")
+    if stall(h) > STALL:
+        # What it was late by then needs no other sentence.
+        why.append(f"{STOOD_STILL} for {stall(h) // MS} ms")
+    else:
+        why += _late(h, rates)
     why += [f"meter: {line['msg']}" for line in h.errors]
     return why
+
+
+def _late(h, labels):
+    found = ((label, late_starts(h, label), len(tries(h, label)))
+             for label in labels)
+    return [f"{label}: the meter started {late} of {n} late"
+            for label, late, n in found if late * 20 > n]
 
 
 def of_label(h, label):

@@ -102,8 +102,9 @@ def test_i1_nothing_is_proved_by_nothing():
 def test_demand_shows_the_lines():
     made = switchover()
     made.tried(9000, "w", "c", rec=True)
-    with pytest.raises(AssertionError, match="10.0.0.3"):
+    with pytest.raises(AssertionError, match="10.0.0.3") as found:
         inv.demand(inv.i1_leader_only(made.history()))
+    assert found.value.lines[0]["who"] == "10.0.0.3"
     inv.demand(inv.i1_leader_only(switchover().history()))
 
 

@@ -268,6 +268,70 @@ def test_no_event_no_end_late_and_errors_are_invalid():
     assert any("no such target" in each for each in why)
 
 
+def stalled(ms, at):
+    """A second of good traffic on both sides of the event at 3000, with one
+    attempt that the meter started that late."""
+    made = Made()
+    made.event(3000)
+    made.traffic(0, 5000, "w", "a")
+    made.tried(at, "w", "a", late=ms, took=ms + 4)
+    return made
+
+
+def test_a_machine_that_stood_still_is_invalid_and_only_that():
+    made = stalled(1200, 3500)
+    # All that was due meanwhile is late as well: that is no second reason.
+    made.traffic(3505, 4695, "w", "a", late=600, took=700)
+    why = measures.invalid(made.history())
+    assert why == ["the machine stood still for 1200 ms"]
+    assert measures.is_only_stalled(why)
+    made.add(1, "error", msg="hold: no such target")
+    why = measures.invalid(made.history())
+    assert len(why) == 2 and not measures.is_only_stalled(why)
+    assert not measures.is_only_stalled([])
+
+
+def test_a_stall_counts_from_the_event_and_above_its_bound():
+    assert measures.invalid(stalled(400, 3500).history()) == []
+    assert measures.invalid(stalled(401, 3500).history())
+    assert measures.invalid(stalled(900, 1000).history()) == []
+    # Due before the event, and held up beyond it.
+    assert measures.invalid(stalled(900, 2900).history())
+    made = stalled(0, 3500)
+    made.tried(3600, "w", rc="unstarted")
+    del made.lines[-1]["start"]
+    assert measures.stall(made.history()) == 0
+
+
+def test_delay_is_a_wait_without_the_machines_own():
+    made = Made()
+    made.traffic(0, 3000, "w", "a")
+    made.traffic(0, 3000, "cw", "a", step=20)
+    assert measures.delay(made.history(), "w") == 4 * MS
+    made.tried(1005, "w", "a", took=104)
+    assert measures.delay(made.history(), "w") == 104 * MS
+    # All stands still for 300 ms: what was under way, and what became due.
+    made.tried(1999, "w", "a", took=302)
+    made.tried(2001, "cw", "a", late=298, took=301)
+    made.tried(2015, "w", "a", late=285, took=385)
+    h = made.history()
+    assert measures.longest_wait(h, "w") == 385 * MS
+    assert measures.delay(h, "w") == 104 * MS
+    assert measures.delay(h, "w", since=1500 * MS) == 87 * MS
+    assert measures.delay(h, "w", until=1000 * MS) == 4 * MS
+    assert measures.delay(h, "w", since=4000 * MS) is None
+
+
+def test_delay_is_not_excused_by_what_was_late_before_or_behind():
+    made = Made()
+    made.tried(1000, "cw", "a", late=300, took=302)
+    made.tried(1301, "w", "a", took=200)
+    made.tried(1501, "cw", "a", took=301)       # slow, but begun in time
+    made.tried(1502, "cw", "a", late=300, took=301)
+    made.tried(1400, "w", rc="fin", took=9000)  # failed: another's matter
+    assert measures.delay(made.history(), "w") == 200 * MS
+
+
 def test_summary_is_in_seconds():
     got = measures.summary(switchover().history())
     assert got["new_leader"] == "b" and got["invalid"] == []
