@@ -292,6 +292,45 @@ static void weights(void **state)
 }
 
 /*
+ * At every moment each member has had its share, by weight, of all reads so
+ * far, but for one and a half: half of one is the random start.
+ */
+static void shares_at_every_moment(void **state)
+{
+	uint64_t seed = unit_seed();
+	struct intent it = intent(INTENT_REPLICA);
+	double below = 0, above = 0;
+
+	(void)state;
+	for (int round = 0; round < 2000; round++) {
+		unsigned n = 2 + unit_random(&seed) % (LIM_MEMBERS - 1);
+		struct snapshot s = make_snap(n);
+		struct rr rr = {.turn = unit_random(&seed)};
+		int seen[LIM_MEMBERS] = {0};
+		double sum = 0;
+
+		for (unsigned m = 1; m < n; m++) {
+			s.m[m].weight = (uint16_t)(1 +
+			    unit_random(&seed) %
+				(round % 2 == 0 ? 3 : SNAP_WEIGHT_MAX));
+			sum += s.m[m].weight;
+		}
+		for (int i = 1; i <= 500; i++) {
+			seen[route_decide(&s, &it, &rr).member]++;
+			for (unsigned m = 1; m < n; m++) {
+				double off = seen[m] - i * s.m[m].weight / sum;
+
+				below = off < below ? off : below;
+				above = off > above ? off : above;
+			}
+		}
+	}
+	print_message(
+	    "at most %.2f below a share, %.2f above\n", -below, above);
+	assert_true(below >= -1.5 && above <= 1.5);
+}
+
+/*
  * Members come, go, are filtered out and change places at random; two that are
  * candidates for the same reads never differ by more than one.
  */
@@ -404,6 +443,7 @@ int main(void)
 	    cmocka_unit_test(starts),
 	    cmocka_unit_test(credits_stay_small),
 	    cmocka_unit_test(words),
+	    cmocka_unit_test(shares_at_every_moment),
 	};
 
 	return cmocka_run_group_tests_name("route", tests, NULL, NULL);
