@@ -57,28 +57,15 @@ static void start_signals(struct app *app)
 	ev_signal_start(app->loop, &app->on_hup);
 }
 
-static bool has_same_etcd(
-    const struct conf_cluster *a, const struct conf_cluster *b)
-{
-	if (a->etcd_n != b->etcd_n)
-		return false;
-	for (uint8_t i = 0; i < a->etcd_n; i++)
-		if (a->etcd[i].tls != b->etcd[i].tls ||
-		    a->etcd[i].port != b->etcd[i].port ||
-		    strcmp(a->etcd[i].host, b->etcd[i].host) != 0)
-			return false;
-	return true;
-}
-
 /* The client that an earlier cluster on the same endpoints has, or NULL. */
-static struct etcd *etcd_of_earlier(
-    struct app *app, struct etcd *const of[], uint16_t index)
+static struct etcd *etcd_of_earlier(const struct app *app, uint16_t index)
 {
 	const struct conf_cluster *all = app->conf->cluster;
 
 	for (uint16_t i = 0; i < index; i++)
-		if (of[i] != NULL && has_same_etcd(&all[i], &all[index]))
-			return of[i];
+		if (app->etcd_of[i] != NULL &&
+		    is_etcd_shared(&all[i], &all[index]))
+			return app->etcd_of[i];
 	return NULL;
 }
 
@@ -97,22 +84,21 @@ static bool follow_keys(struct app *app, struct etcd *e, uint16_t index)
 
 static bool start_etcd(struct app *app)
 {
-	struct etcd *of[LIM_CLUSTERS] = {NULL};
-
 	for (uint16_t i = 0; i < app->cluster_n; i++) {
 		const struct conf_cluster *conf = &app->conf->cluster[i];
+		struct etcd *e;
 
 		if (conf->etcd_n == 0)
 			continue;
-		of[i] = etcd_of_earlier(app, of, i);
-		if (of[i] == NULL) {
-			of[i] = etcd_new(app->loop, app->http, app->resolve,
-			    conf->etcd, conf->etcd_n);
-			if (of[i] == NULL)
+		e = etcd_of_earlier(app, i);
+		if (e == NULL) {
+			e = etcd_new(app->loop, app->http, app->resolve, conf);
+			if (e == NULL)
 				return false;
-			app->etcd[app->etcd_n++] = of[i];
+			app->etcd[app->etcd_n++] = e;
 		}
-		if (!follow_keys(app, of[i], i))
+		app->etcd_of[i] = e;
+		if (!follow_keys(app, e, i))
 			return false;
 	}
 	return true;

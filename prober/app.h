@@ -39,6 +39,7 @@ struct app {
 	struct pg_client *pg;
 	struct etcd *etcd[LIM_CLUSTERS]; /* one for each list of endpoints */
 	uint16_t etcd_n;
+	struct etcd *etcd_of[LIM_CLUSTERS]; /* by cluster; NULL: it has none */
 	struct cluster *cluster[LIM_CLUSTERS]; /* as in conf, cluster_n */
 	uint16_t cluster_n;
 	struct feed *feed;

@@ -1,71 +1,33 @@
 /*
- * etcd.c - see etcd.h. Called by cluster.c; reports to each cluster's sink.
+ * etcd.c - see etcd.h and etcd_int.h. Called by app.c; reports to each
+ * cluster's sink.
  *
- *   AWAY --dial--> READING (each prefix) --> OPENING (one watch stream for
- *   all of them, until each says created) --> FOLLOWING
- *
- * From OPENING on, a heartbeat each second asks linearizably for every
- * prefix's newest revision and number of keys, so that a stream which is
- * silent, stale or cut from its quorum is found out. Whatever fails leads to
- * the next endpoint and a whole new read: there is one way to be right.
- * Nothing blocks.
+ * Owns the client: which endpoint is spoken with, when the next one is dialled
+ * and the pulse that asks for heartbeats, so that a watch which is silent,
+ * stale or cut from its quorum is found out. Nothing blocks.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "etcd.h"
-#include "etcd3_json.h"
-#include "etcd_cluster.h"
-#include "evidence.h"
-#include "log.h"
+#include "etcd_int.h"
 
 #define ETCD_MAGIC 0x45746364u
-#define DEADLINE_MS 1000 /* of each read and heartbeat */
+#define CLUSTER_MAGIC 0x45746343u
 #define BEAT_MS 1000
-#define GRACE_MS 200 /* an event may be behind the heartbeat's answer */
-#define DIAL_MS 200  /* at least, between two dials: at most 5 a second */
+#define DIAL_MS 200 /* at least, between two dials: at most 5 a second */
 #define JITTER_MS 50
-#define ROUND_MS 1000 /* after all endpoints have failed in turn */
-#define BEAT_OPS 100  /* etcd's --max-txn-ops is 128 */
-#define ASK_HEAD 64
-
-enum etcd_state {
-	ETCD_AWAY = 0,
-	ETCD_READING,
-	ETCD_OPENING,
-	ETCD_FOLLOWING
-};
-
-struct etcd {
-	unsigned magic;
-	struct ev_loop *loop;
-	struct http_client *http;
-	struct resolve *resolve;
-	struct conf_endpoint endpoint[LIM_ENDPOINTS];
-	uint8_t endpoint_n, at; /* at: the endpoint in use */
-	uint8_t failed;         /* in turn, since one worked */
-	enum etcd_state state;
-	struct etcd_cluster **cluster;
-	uint16_t n, reading; /* reading: the cluster whose turn it is */
-	uint16_t beat_from;  /* the first cluster of the beat under way */
-	uint16_t beat_n;
-	ev_timer dial, pulse, grace;
-	struct http_req *read, *watch, *beat;
-	struct mono dialed, opened, beat_asked;
-	int64_t beat_revision; /* the heartbeat's answer is of this revision */
-	int64_t beat_floor;    /* and must not be of an earlier one than this */
-	uint64_t cluster_id;
-	struct etcd3_lines lines;
-	char addr[LIM_ADDR];
-	struct log_rate rate;
-	unsigned seed;
-};
+#define ROUND_MS 500 /* after all endpoints have failed in turn */
+#define ROUND_MAX_MS 2000
+/* In pulses, while there is no leader key, or a cluster is left out. */
+#define LOOK_EVERY 5
+#define UNREAD_EVERY 10
 
 static const char *const state_name[] = {
-    "away", "reading", "opening", "following"};
+    "away", "finding", "reading", "opening", "following"};
 
-static struct etcd *etcd_of(void *p)
+struct etcd *etcd_of(void *p)
 {
 	struct etcd *e = p;
 
@@ -73,11 +35,22 @@ static struct etcd *etcd_of(void *p)
 	return e;
 }
 
-static void read_next(struct etcd *e);
-
-static void move(struct etcd *e, enum etcd_state to, const char *why)
+struct etcd_cluster *etcd_cluster_of(void *p)
 {
-	const struct conf_endpoint *ep = &e->endpoint[e->at];
+	struct etcd_cluster *c = p;
+
+	assert(c != NULL && c->magic == CLUSTER_MAGIC);
+	return c;
+}
+
+static const struct conf_endpoint *endpoint_of(const struct etcd *e)
+{
+	return &e->conf->etcd[e->at];
+}
+
+void etcd_move(struct etcd *e, enum etcd_state to, const char *why)
+{
+	const struct conf_endpoint *ep = endpoint_of(e);
 	char text[LOG_TEXT];
 	uint32_t more;
 
@@ -87,29 +60,44 @@ static void move(struct etcd *e, enum etcd_state to, const char *why)
 			 "suppressed=%u",
 		    ep->host, (unsigned)ep->port, state_name[to],
 		    state_name[e->state], log_text(slice_str(why), text), more);
+	if (to == ETCD_FOLLOWING) {
+		e->failed = 0;
+		e->is_token_new = false;
+	}
 	e->state = to;
 }
 
 static void hang_up(struct etcd *e)
 {
-	http_client_cancel(&e->read);
+	uint16_t i;
+
+	http_client_cancel(&e->ask);
+	http_client_cancel(&e->login);
 	http_client_cancel(&e->watch);
 	http_client_cancel(&e->beat);
+	for (i = 0; i < e->n; i++)
+		http_client_cancel(&e->cluster[i]->wait);
 	ev_timer_stop(e->loop, &e->pulse);
 	ev_timer_stop(e->loop, &e->grace);
 	ev_timer_stop(e->loop, &e->dial);
+	e->is_aside = false;
 }
 
-/* Dials when the pace allows it, in `least` at the earliest. */
-static void dial_later(struct etcd *e, struct dur least)
+static struct dur jitter(struct etcd *e, int64_t most_ms)
 {
-	struct mono now = mono_now();
-	struct dur wait = dur_ms(DIAL_MS + rand_r(&e->seed) % JITTER_MS);
+	return dur_ms(rand_r(&e->seed) % (most_ms + 1));
+}
+
+/* Dials when the pace allows it, in `least_ms` at the earliest. */
+static void dial_later(struct etcd *e, int64_t least_ms)
+{
+	struct dur wait = dur_us(0);
+	struct dur least =
+	    dur_us(dur_ms(least_ms).us + jitter(e, least_ms / 4).us);
 
 	if (is_mono_set(e->dialed))
-		wait.us -= mono_sub(now, e->dialed).us;
-	else
-		wait.us = 0;
+		wait.us = dur_ms(DIAL_MS).us + jitter(e, JITTER_MS).us -
+		    mono_sub(mono_now(), e->dialed).us;
 	if (wait.us < least.us)
 		wait = least;
 	ev_now_update(e->loop);
@@ -118,168 +106,210 @@ static void dial_later(struct etcd *e, struct dur least)
 	ev_timer_start(e->loop, &e->dial);
 }
 
-/* The endpoint, or what it told, is no good: the next one, a new read. */
-static void give_up(struct etcd *e, const char *why)
+/* One endpoint that broke is dialled again at once, the first time. */
+static int64_t back_off_ms(const struct etcd *e)
 {
-	bool is_round;
+	unsigned n = e->conf->etcd_n;
+	unsigned rounds = e->failed / n - (n == 1 && e->failed > 0 ? 1 : 0);
+	int64_t ms = ROUND_MS;
 
-	hang_up(e);
-	move(e, ETCD_AWAY, why);
-	e->at = (uint8_t)((e->at + 1) % e->endpoint_n);
-	if (e->failed < UINT8_MAX)
-		e->failed++;
-	is_round = e->failed % e->endpoint_n == 0;
-	dial_later(e, dur_ms(is_round && e->failed > 1 ? ROUND_MS : 0));
+	if (e->failed % n != 0 || rounds == 0)
+		return 0;
+	while (--rounds > 0 && ms < ROUND_MAX_MS)
+		ms *= 2;
+	return ms;
 }
 
-/* The same endpoint again: it is well, what we know of it is not. */
-static void read_again(struct etcd *e, const char *why)
+void etcd_give_up(struct etcd *e, const char *why)
 {
 	hang_up(e);
-	move(e, ETCD_AWAY, why);
-	dial_later(e, dur_ms(0));
+	etcd_move(e, ETCD_AWAY, why);
+	e->at = (uint8_t)((e->at + 1u) % e->conf->etcd_n);
+	e->failed++;
+	dial_later(e, back_off_ms(e));
 }
 
-/* Gives: false, and a new read is under way, if this is another cluster. */
-static bool is_same_cluster(struct etcd *e, const struct etcd3_head *head)
+void etcd_read_again(struct etcd *e, const char *why)
 {
-	if (e->cluster_id == 0 || e->cluster_id == head->cluster_id)
+	hang_up(e);
+	etcd_move(e, ETCD_AWAY, why);
+	dial_later(e, 0);
+}
+
+void etcd_leave_out(struct etcd_cluster *c, const char *why)
+{
+	char text[LOG_TEXT];
+
+	c->is_unread = true;
+	if (c->is_told)
+		return;
+	c->is_told = true;
+	log_warnx("drop etcd=%s prefix=%s why=%s", c->etcd->addr,
+	    c->keys.prefix, log_text(slice_str(why), text));
+}
+
+void etcd_read_done(struct etcd_cluster *c, struct mono asked)
+{
+	if (c->etcd->is_aside) {
+		log_info(
+		    "change etcd=%s prefix=%s why=\"it can be read again\"",
+		    c->etcd->addr, c->keys.prefix);
+		c->is_told = false;
+		etcd_read_again(c->etcd, "a cluster can be read again");
+		return;
+	}
+	c->is_unread = c->is_told = false;
+	etcd_cluster_show(c, asked);
+}
+
+uint16_t etcd_next(const struct etcd *e, unsigned i)
+{
+	while (i < e->n && e->cluster[i]->is_unread)
+		i++;
+	return (uint16_t)i;
+}
+
+bool is_etcd_any_read(struct etcd *e)
+{
+	if (etcd_next(e, 0) < e->n)
 		return true;
-	log_warnx("change etcd=%s cluster_id=%llx was=%llx", e->addr,
-	    (unsigned long long)head->cluster_id,
-	    (unsigned long long)e->cluster_id);
-	e->cluster_id = 0;
+	etcd_give_up(e, "no cluster can be read");
 	return false;
 }
 
-/* The text must live until it is asked. */
-static struct http_ask question(struct etcd *e, const char *path,
-    const struct etcd3_text *text,
+bool is_etcd_same(struct etcd *e, uint64_t cluster_id)
+{
+	uint64_t was = e->cluster_id;
+
+	e->cluster_id = cluster_id;
+	if (was == 0 || was == cluster_id)
+		return true;
+	log_warnx("change etcd=%s cluster_id=%llx was=%llx", e->addr,
+	    (unsigned long long)cluster_id, (unsigned long long)was);
+	return false;
+}
+
+bool is_etcd_bad(struct etcd *e, const struct http_answer *a)
+{
+	struct etcd3_error err;
+
+	if (a->rc != EV_RC_OK) {
+		etcd_give_up(e, ev_rc_name(a->rc));
+		return true;
+	}
+	if (a->status == 200)
+		return false;
+	err = etcd3_error(a->body);
+	if (err.code == ETCD3_CODE_TOKEN && e->token[0] != '\0') {
+		e->token[0] = '\0';
+		if (!e->is_token_new) {
+			etcd_read_again(e, err.text);
+			return true;
+		}
+	}
+	etcd_give_up(e, err.text[0] != '\0' ? err.text : "status");
+	return true;
+}
+
+/* ---- asking ---- */
+
+const char *etcd3_path(
+    const struct etcd *e, const char *name, char buf[static ETCD_PATH])
+{
+	assert(e->found.root != NULL);
+	(void)snprintf(buf, ETCD_PATH, "%s%s", e->found.root, name);
+	return buf;
+}
+
+/* v3 has tokens, v2 HTTP's basic authentication. */
+static const char *header_of(struct etcd *e, bool is_v2)
+{
+	struct etcd_text t = {.p = e->header, .size = sizeof(e->header)};
+
+	if (is_v2 ? e->cred.auth[0] == '\0' : e->token[0] == '\0')
+		return NULL;
+	etcd_text_add(&t, "Authorization: ");
+	if (!is_v2) {
+		etcd_text_add(&t, e->token);
+		return e->header;
+	}
+	etcd_text_add(&t, "Basic ");
+	etcd_text_base64(&t, slice_str(e->cred.auth));
+	return e->header;
+}
+
+struct http_ask etcd_question(struct etcd *e, const char *path,
+    const struct etcd_text *post,
     void (*done)(void *, const struct http_answer *))
 {
-	const struct conf_endpoint *ep = &e->endpoint[e->at];
+	const struct conf_endpoint *ep = endpoint_of(e);
 
 	return (struct http_ask){.addr = e->addr,
 	    .name = ep->host,
 	    .port = ep->port,
 	    .tls = ep->tls,
+	    .pem = &e->cred.tls,
 	    .path = path,
-	    .post = text->p,
-	    .deadline = dur_ms(DEADLINE_MS),
+	    .post = post != NULL ? post->p : NULL,
+	    .auth = header_of(e, strncmp(path, "/v2/", 4) == 0),
+	    .deadline = dur_ms(ETCD_DEADLINE_MS),
 	    .done = done,
 	    .arg = e};
 }
 
-static const char *why_of(const struct http_answer *a)
+bool etcd_send(
+    struct etcd *e, struct http_req **slot, const struct http_ask *a, bool fits)
 {
-	return a->rc != EV_RC_OK ? ev_rc_name(a->rc) : "status";
+	assert(*slot == NULL);
+	*slot = fits ? http_client_ask(e->http, a) : NULL;
+	if (*slot == NULL)
+		etcd_give_up(e, "local");
+	return *slot != NULL;
 }
 
-/* ---- heartbeat ---- */
-
-/* Gives: whether every cluster of this beat is proven by now. */
-static bool prove(struct etcd *e)
-{
-	bool all = true;
-	uint16_t i;
-
-	for (i = e->beat_from; i < e->beat_from + e->beat_n; i++) {
-		if (!etcd_cluster_prove(
-			e->cluster[i], e->beat_revision, e->beat_asked))
-			all = false;
-	}
-	return all;
-}
-
-static void beat_ask(struct etcd *e, uint16_t from);
-
-/* The next part of the beat, or the next beat. */
-static void beat_on(struct etcd *e)
-{
-	uint16_t next = (uint16_t)(e->beat_from + e->beat_n);
-
-	ev_timer_stop(e->loop, &e->grace);
-	if (next < e->n)
-		beat_ask(e, next);
-}
+/* ---- timers ---- */
 
 static void grace_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	struct etcd *e = etcd_of(w->data);
-
 	(void)loop;
 	(void)revents;
-	give_up(e, "the watch is silent");
+	etcd_give_up(etcd_of(w->data), "the watch is silent");
 }
 
-static void beat_cb(void *arg, const struct http_answer *a)
+void etcd_grace_start(struct etcd *e)
 {
-	struct etcd *e = etcd_of(arg);
-	struct etcd3_beat beat[BEAT_OPS];
-	struct etcd3_head head;
-	uint16_t i;
-
-	e->beat = NULL;
-	if (a->rc != EV_RC_OK || a->status != 200) {
-		give_up(e, why_of(a));
-		return;
-	}
-	if (!etcd3_beat(a->body, &head, beat, e->beat_n)) {
-		give_up(e, "parse");
-		return;
-	}
-	if (!is_same_cluster(e, &head)) {
-		read_again(e, "another cluster");
-		return;
-	}
-	if (head.revision < e->beat_floor) {
-		read_again(e, "its revision went back");
-		return;
-	}
-	e->beat_asked = a->asked;
-	e->beat_revision = head.revision;
-	for (i = 0; i < e->beat_n; i++) {
-		struct etcd_cluster *c = e->cluster[e->beat_from + i];
-
-		c->beat = beat[i];
-		c->is_unproven = c->seen > 0;
-	}
-	if (prove(e)) {
-		beat_on(e);
-		return;
-	}
 	ev_now_update(e->loop);
-	ev_timer_set(&e->grace, GRACE_MS / 1000.0, 0.0);
+	ev_timer_set(&e->grace, ETCD_GRACE_MS / 1000.0, 0.0);
 	ev_timer_start(e->loop, &e->grace);
 }
 
-static void beat_ask(struct etcd *e, uint16_t from)
+static bool has_leader(const struct etcd *e)
 {
-	struct etcd3_text t = {0};
-	struct http_ask a;
 	uint16_t i;
 
-	e->beat_from = from;
-	e->beat_n = (uint16_t)(e->n - from);
-	if (e->beat_n > BEAT_OPS)
-		e->beat_n = BEAT_OPS;
-	t.size = ASK_HEAD + (size_t)e->beat_n * ETCD3_ASK_ROOM;
-	t.p = malloc(t.size);
-	if (t.p == NULL)
-		return; /* our own lack: the proof ages, nothing else */
-	etcd3_ask_beat_begin(&t);
-	e->beat_floor = 0;
-	for (i = 0; i < e->beat_n; i++) {
-		const struct etcd_cluster *c = e->cluster[from + i];
-
-		etcd3_ask_beat_add(&t, c->keys.prefix);
-		if (e->beat_floor < c->seen)
-			e->beat_floor = c->seen;
+	for (i = 0; i < e->n; i++) {
+		if (e->cluster[i]->keys.view.has_leader)
+			return true;
 	}
-	etcd3_ask_beat_end(&t);
-	a = question(e, "/v3/kv/txn", &t, beat_cb);
-	e->beat = t.full ? NULL : http_client_ask(e->http, &a);
-	free(t.p);
+	return false;
+}
+
+/* What is done beside the watch: one thing at a time, and seldom. */
+static void look_aside(struct etcd *e)
+{
+	bool is_unread = false;
+	uint16_t i;
+
+	if (e->ask != NULL || e->login != NULL)
+		return;
+	for (i = 0; i < e->n; i++)
+		is_unread |= e->cluster[i]->is_unread;
+	if (e->conf->etcd_api == CONF_ETCD_AUTO &&
+	    e->pulses % LOOK_EVERY == 0 && !has_leader(e))
+		etcd_look_aside(e);
+	else if (is_unread && e->pulses % UNREAD_EVERY == 0)
+		e->found.api == CONF_ETCD_V2 ? etcd2_read_aside(e)
+					     : etcd3_read_aside(e);
 }
 
 static void pulse_cb(struct ev_loop *loop, ev_timer *w, int revents)
@@ -288,217 +318,33 @@ static void pulse_cb(struct ev_loop *loop, ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	if (is_http_client_gap(e->http, e->opened))
-		read_again(e, "the loop stood still");
-	else if (e->state == ETCD_OPENING)
-		give_up(e, "the watch does not open");
-	/* A beat in flight, or in its grace, has its own end. */
-	else if (e->beat == NULL && !ev_is_active(&e->grace))
-		beat_ask(e, 0);
-}
-
-/* ---- watch ---- */
-
-static struct etcd_cluster *cluster_of_id(struct etcd *e, int64_t watch_id)
-{
-	return watch_id >= 1 && watch_id <= e->n ? e->cluster[watch_id - 1]
-						 : NULL;
-}
-
-static void event_cb(void *arg, const struct etcd3_kv *kv)
-{
-	struct etcd_cluster *c = cluster_of_id(etcd_of(arg), kv->watch_id);
-
-	if (c != NULL)
-		etcd_cluster_event(c, kv);
-}
-
-static void created(struct etcd *e, const struct etcd3_watch *w)
-{
-	struct etcd_cluster *c = cluster_of_id(e, w->watch_id);
-	uint16_t i;
-
-	if (c != NULL)
-		c->is_created = true;
-	for (i = 0; i < e->n; i++) {
-		if (!e->cluster[i]->is_created)
-			return;
-	}
-	if (e->state != ETCD_OPENING)
-		return;
-	e->failed = 0;
-	move(e, ETCD_FOLLOWING, "the watch is open");
-}
-
-/* Gives: false once the stream has been given up. */
-static bool take_line(struct etcd *e, struct slice line)
-{
-	const struct etcd3_sink sink = {.kv = event_cb, .arg = e};
-	struct etcd3_watch w = etcd3_watch_line(line, &sink);
-
-	switch (w.kind) {
-	case ETCD3_CREATED:
-		created(e, &w);
-		return true;
-	case ETCD3_EVENTS:
-	case ETCD3_PROGRESS:
-		return true;
-	case ETCD3_COMPACTED:
-		read_again(e, "compacted");
-		return false;
-	case ETCD3_CANCELED:
-	case ETCD3_ERROR:
-		give_up(e, w.text);
-		return false;
-	case ETCD3_BAD:
-		break;
-	}
-	give_up(e, "parse");
-	return false;
-}
-
-static void show_changed(struct etcd *e)
-{
-	struct mono now = mono_now();
-	uint16_t i;
-
-	for (i = 0; i < e->n; i++) {
-		if (e->cluster[i]->is_changed)
-			etcd_cluster_show(e->cluster[i], now);
-	}
-}
-
-/* Called from inside of curl: http_client.c puts off what must not be there. */
-static bool piece_cb(void *arg, struct slice bytes)
-{
-	struct etcd *e = etcd_of(arg);
-	enum etcd3_cut cut;
-	struct slice line;
-
+	e->pulses++;
 	if (is_http_client_gap(e->http, e->opened)) {
-		read_again(e, "the loop stood still");
-		return false;
-	}
-	while ((cut = etcd3_lines_next(&e->lines, &bytes, &line)) ==
-	    ETCD3_CUT_LINE) {
-		if (!take_line(e, line))
-			return false;
-	}
-	if (cut == ETCD3_CUT_LONG) {
-		give_up(e, "limit");
-		return false;
-	}
-	show_changed(e);
-	if (ev_is_active(&e->grace) && prove(e))
-		beat_on(e);
-	return true;
-}
-
-/* An error is the stream's last line, and has no newline behind it. */
-static void watch_cb(void *arg, const struct http_answer *a)
-{
-	struct etcd *e = etcd_of(arg);
-	struct slice in = slice_str("\n"), line;
-
-	e->watch = NULL;
-	if (a->rc != EV_RC_OK)
-		give_up(e, why_of(a));
-	else if (etcd3_lines_next(&e->lines, &in, &line) != ETCD3_CUT_LINE ||
-	    take_line(e, line))
-		give_up(e, "the watch ended");
-}
-
-static void open_watch(struct etcd *e)
-{
-	struct etcd3_text t = {0};
-	struct http_ask a;
-	uint16_t i;
-
-	t.size = ASK_HEAD + (size_t)e->n * ETCD3_ASK_ROOM;
-	t.p = malloc(t.size);
-	if (t.p == NULL) {
-		give_up(e, "local");
+		etcd_read_again(e, "the loop stood still");
 		return;
 	}
-	for (i = 0; i < e->n; i++) {
-		etcd3_ask_watch(&t, e->cluster[i]->keys.prefix,
-		    e->cluster[i]->seen + 1, i + 1);
+	if (e->state == ETCD_OPENING) {
+		etcd_give_up(e, "the watch does not open");
+		return;
 	}
-	a = question(e, "/v3/watch", &t, watch_cb);
-	/* Without it the stream stays open, and silent, without a quorum. */
-	a.header = "Grpc-Metadata-hasleader: true";
-	a.deadline = dur_us(0);
-	a.piece = piece_cb;
-	e->lines.used = 0;
-	e->lines.handed_out = false;
+	look_aside(e);
+	/* A beat in flight, or in its grace, has its own end. */
+	if (e->beat != NULL || e->login != NULL || ev_is_active(&e->grace))
+		return;
+	if (e->found.api == CONF_ETCD_V2)
+		etcd2_beat_start(e);
+	else
+		etcd3_beat_start(e);
+}
+
+void etcd_pulse_start(struct etcd *e)
+{
 	e->opened = mono_now();
-	move(e, ETCD_OPENING, "");
-	e->watch = t.full ? NULL : http_client_ask(e->http, &a);
-	free(t.p);
-	if (e->watch == NULL) {
-		give_up(e, "local");
-		return;
-	}
+	e->pulses = 0;
 	ev_now_update(e->loop);
+	ev_timer_stop(e->loop, &e->pulse);
 	ev_timer_set(&e->pulse, BEAT_MS / 1000.0, BEAT_MS / 1000.0);
 	ev_timer_start(e->loop, &e->pulse);
-}
-
-/* ---- whole read ---- */
-
-static void read_kv_cb(void *arg, const struct etcd3_kv *kv)
-{
-	struct etcd *e = etcd_of(arg);
-
-	etcd_cluster_read(e->cluster[e->reading], kv);
-}
-
-static void read_cb(void *arg, const struct http_answer *a)
-{
-	struct etcd *e = etcd_of(arg);
-	const struct etcd3_sink sink = {.kv = read_kv_cb, .arg = e};
-	struct etcd_cluster *c = e->cluster[e->reading];
-	struct etcd3_range range;
-
-	e->read = NULL;
-	if (a->rc != EV_RC_OK || a->status != 200) {
-		give_up(e, why_of(a));
-		return;
-	}
-	etcd_cluster_clear(c);
-	if (!etcd3_range(a->body, &sink, &range)) {
-		give_up(e, "parse");
-		return;
-	}
-	if (!is_same_cluster(e, &range.head) && e->reading > 0) {
-		give_up(e, "another cluster");
-		return;
-	}
-	e->cluster_id = range.head.cluster_id;
-	if (range.head.revision < c->seen)
-		log_warnx("change etcd=%s revision=%lld was=%lld", e->addr,
-		    (long long)range.head.revision, (long long)c->seen);
-	etcd_cluster_take(c, &range);
-	etcd_cluster_show(c, a->asked);
-	e->reading++;
-	read_next(e);
-}
-
-static void read_next(struct etcd *e)
-{
-	char body[ASK_HEAD + ETCD3_ASK_ROOM];
-	struct etcd3_text t = {.p = body, .size = sizeof(body)};
-	struct http_ask a;
-
-	if (e->reading == e->n) {
-		open_watch(e);
-		return;
-	}
-	etcd3_ask_range(&t, e->cluster[e->reading]->keys.prefix);
-	a = question(e, "/v3/kv/range", &t, read_cb);
-	e->read = t.full ? NULL : http_client_ask(e->http, &a);
-	if (e->read == NULL)
-		give_up(e, "local");
 }
 
 static void dial_cb(struct ev_loop *loop, ev_timer *w, int revents)
@@ -509,14 +355,15 @@ static void dial_cb(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	hang_up(e);
 	e->dialed = mono_now();
-	if (!resolve_get(e->resolve, e->endpoint[e->at].host, e->addr)) {
-		give_up(e, "its name is not known yet");
+	if (!resolve_get(e->resolve, endpoint_of(e)->host, e->addr)) {
+		etcd_give_up(e, "its name is not known yet");
 		return;
 	}
-	move(e, ETCD_READING, "");
-	e->reading = 0;
-	read_next(e);
+	etcd_move(e, ETCD_FINDING, "");
+	etcd_find(e);
 }
+
+/* ---- the client ---- */
 
 bool etcd_add(struct etcd *e, const char *prefix, const struct etcd_sink *sink)
 {
@@ -537,20 +384,47 @@ bool etcd_add(struct etcd *e, const char *prefix, const struct etcd_sink *sink)
 		free(c);
 		return false;
 	}
+	c->magic = CLUSTER_MAGIC;
+	c->etcd = e;
+	c->index = e->n;
 	c->sink = *sink;
 	e->cluster[e->n++] = c;
 	/* One stream follows all: it is opened anew, with this one in it. */
-	dial_later(e, dur_ms(0));
+	dial_later(e, 0);
 	return true;
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+bool is_etcd_shared(const struct conf_cluster *a, const struct conf_cluster *b)
+{
+	uint8_t i;
+
+	assert(a != NULL && b != NULL);
+	if (a->etcd_n != b->etcd_n || a->etcd_api != b->etcd_api)
+		return false;
+	for (i = 0; i < a->etcd_n; i++) {
+		if (a->etcd[i].tls != b->etcd[i].tls ||
+		    a->etcd[i].port != b->etcd[i].port ||
+		    !is_same_text(a->etcd[i].host, b->etcd[i].host))
+			return false;
+	}
+	return is_same_text(a->etcd_auth, b->etcd_auth) &&
+	    is_same_text(a->etcd_ca, b->etcd_ca) &&
+	    is_same_text(a->etcd_cert, b->etcd_cert) &&
+	    is_same_text(a->etcd_key, b->etcd_key);
+}
+
 struct etcd *etcd_new(struct ev_loop *loop, struct http_client *http,
-    struct resolve *r, const struct conf_endpoint *endpoint, uint8_t n)
+    struct resolve *r, const struct conf_cluster *conf)
 {
 	struct etcd *e = calloc(1, sizeof(*e));
 
-	assert(loop != NULL && http != NULL && r != NULL);
-	assert(n >= 1 && n <= LIM_ENDPOINTS);
+	assert(loop != NULL && http != NULL && r != NULL && conf != NULL);
+	assert(conf->etcd_n >= 1 && conf->etcd_n <= LIM_ENDPOINTS);
 	if (e == NULL)
 		return NULL;
 	e->lines.size = LIM_HTTP_BODY;
@@ -563,14 +437,44 @@ struct etcd *etcd_new(struct ev_loop *loop, struct http_client *http,
 	e->loop = loop;
 	e->http = http;
 	e->resolve = r;
-	memcpy(e->endpoint, endpoint, n * sizeof(*endpoint));
-	e->endpoint_n = n;
+	e->conf = conf;
 	e->seed = (unsigned)mono_now().us;
+	/* It has said why; etcd will refuse us, and is asked on. */
+	(void)!etcd_cred_load(&e->cred, conf);
 	ev_init(&e->dial, dial_cb);
 	ev_init(&e->pulse, pulse_cb);
 	ev_init(&e->grace, grace_cb);
 	e->dial.data = e->pulse.data = e->grace.data = e;
 	return e;
+}
+
+void etcd_reload(struct etcd *e)
+{
+	struct etcd_cred fresh = {.auth = ""};
+
+	if (!etcd_cred_load(&fresh, etcd_of(e)->conf))
+		return;
+	if (is_etcd_cred_same(&fresh, &e->cred)) {
+		etcd_cred_free(&fresh);
+		return;
+	}
+	etcd_cred_free(&e->cred);
+	e->cred = fresh;
+	e->token[0] = '\0';
+	etcd_read_again(e, "its password or certificates changed");
+}
+
+const char *etcd_api_name(const struct etcd *e)
+{
+	switch (e->said) {
+	case CONF_ETCD_V2:
+		return "v2";
+	case CONF_ETCD_V3:
+		return "v3";
+	case CONF_ETCD_AUTO:
+		break;
+	}
+	return NULL;
 }
 
 void etcd_free(struct etcd *e)
@@ -584,6 +488,9 @@ void etcd_free(struct etcd *e)
 		free(e->cluster[i]);
 	free(e->cluster);
 	free(e->lines.buf);
+	etcd_cred_free(&e->cred);
+	explicit_bzero(e->token, sizeof(e->token));
+	explicit_bzero(e->header, sizeof(e->header));
 	e->magic = 0;
 	free(e);
 }

@@ -1,10 +1,12 @@
 /*
- * etcd.h - the DCS: etcd v3 through its JSON gateway.
+ * etcd.h - the DCS: etcd, by its v3 JSON gateway or its v2 keys API.
  *
- * One client for one list of endpoints, whatever the number of clusters on
- * it: a whole read of each prefix, then one watch stream for all of them, and
- * each second a linearizable read that proves the watch alive and complete.
- * Source: etcd API reference, v3.4.
+ * One client for one list of endpoints (and one user, and one way of TLS),
+ * whatever the number of clusters on it: a read of each cluster's keys, then a
+ * watch, and each second a linearizable read that proves the watch alive and
+ * complete. A cluster whose keys cannot be read is left out, and said so; its
+ * neighbours go on.
+ * Source: etcd's API references, v3.4 and v2.
  */
 #ifndef ETCD_H
 #define ETCD_H
@@ -34,12 +36,17 @@ struct etcd_sink {
 };
 
 /*
- * Needs: n endpoints, 1..LIM_ENDPOINTS, copied; names are resolved by r.
+ * Needs: conf lives as long as the client and has at least one endpoint; its
+ * etcd_* keys are used, nothing else of it. Reads the files that they name:
+ * what cannot be read is logged, and tried again by etcd_reload().
  * Gives: NULL if memory is out. It starts to dial with the first etcd_add().
  */
 struct etcd *etcd_new(struct ev_loop *loop, struct http_client *http,
-    struct resolve *r, const struct conf_endpoint *endpoint, uint8_t n)
+    struct resolve *r, const struct conf_cluster *conf)
     __attribute__((warn_unused_result));
+
+/* Would one client do for both? */
+bool is_etcd_shared(const struct conf_cluster *a, const struct conf_cluster *b);
 
 /*
  * Follows the keys under `prefix` ("/service/main/", with its last slash),
@@ -49,6 +56,16 @@ struct etcd *etcd_new(struct ev_loop *loop, struct http_client *http,
  */
 bool etcd_add(struct etcd *e, const char *prefix, const struct etcd_sink *sink)
     __attribute__((warn_unused_result));
+
+/*
+ * Reads the files again: the password, the authorities, the certificate. If
+ * one changed it dials anew; if one cannot be read it keeps what it has, and
+ * logs it. Blocks on files: for SIGHUP.
+ */
+void etcd_reload(struct etcd *e);
+
+/* Gives: "v3" or "v2", as found or configured; NULL while nothing is found. */
+const char *etcd_api_name(const struct etcd *e);
 
 /* e may be NULL. No callback comes afterwards. */
 void etcd_free(struct etcd *e);

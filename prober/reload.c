@@ -2,8 +2,9 @@
  * reload.c - SIGHUP. A broken file changes nothing but the log.
  *
  * What changed is found by the key table itself: each key knows where its
- * value lies. The log level is taken at once; every other key of ours is
- * named as one that waits for a restart.
+ * value lies. The log level is taken at once, and the files that etcd's keys
+ * name are read again; every other key of ours is named as one that waits for
+ * a restart.
  */
 #include "reload.h"
 
@@ -14,6 +15,7 @@
 #include "app.h"
 #include "cluster.h"
 #include "conf_int.h"
+#include "etcd.h"
 #include "log.h"
 
 #define SAID 200 /* bytes of keys that one line names */
@@ -92,6 +94,8 @@ void reload(struct app *app)
 		return;
 	}
 	log_set_level(fresh->prober.log_level);
+	for (uint16_t i = 0; i < app->etcd_n; i++)
+		etcd_reload(app->etcd[i]);
 	compare(&w, "", app->conf, fresh);
 	compare(&w, "prober", &app->conf->prober, &fresh->prober);
 	compare_clusters(&w, app->conf, fresh);

@@ -2,7 +2,13 @@
 # this folder's CMakeLists.txt.
 add_library(patroute_sources STATIC
 	etcd.c
+	etcd2.c
+	etcd3_beat.c
+	etcd3_read.c
+	etcd3_watch.c
 	etcd_cluster.c
+	etcd_cred.c
+	etcd_find.c
 	gap.c
 	http_client.c
 	http_error.c

@@ -14,6 +14,7 @@
 
 #include "app.h"
 #include "cluster.h"
+#include "etcd.h"
 #include "feed.h"
 #include "haproxy.h"
 #include "lsn.h"
@@ -183,10 +184,12 @@ static void add_member(cJSON *list, const struct cluster *c,
 
 static void add_dcs(cJSON *o, const struct cluster *c, struct mono now)
 {
+	const struct etcd *etcd = c->app->etcd_of[c->index];
 	const struct ev_dcs *d = &c->ev.dcs;
 	cJSON *e = cJSON_AddObjectToObject(o, "dcs");
 
 	(void)cJSON_AddBoolToObject(e, "configured", d->configured);
+	add_name(e, "api", etcd != NULL ? etcd_api_name(etcd) : NULL);
 	(void)cJSON_AddStringToObject(e, "members_from",
 	    d->synced               ? "dcs"
 		: c->roster != NULL ? "patroni"

@@ -26,12 +26,22 @@ struct conf_lag {
 	uint32_t ms;    /* UINT32_MAX: any */
 };
 
+/* Which of etcd's APIs Patroni keeps its keys by. */
+enum conf_etcd_api {
+	CONF_ETCD_AUTO = 0,
+	CONF_ETCD_V2,
+	CONF_ETCD_V3
+};
+
 struct conf_cluster {
 	char name[LIM_NAME];  /* the title; HAProxy's backends are NAME_… */
 	char scope[LIM_NAME]; /* Patroni's; default: name */
 	char namespace[LIM_NAME]; /* default "/service" (no slash at end) */
 	struct conf_endpoint etcd[LIM_ENDPOINTS];
 	uint8_t etcd_n;
+	enum conf_etcd_api etcd_api; /* auto */
+	char etcd_ca[LIM_TEXT], etcd_cert[LIM_TEXT], etcd_key[LIM_TEXT];
+	char etcd_auth[LIM_TEXT]; /* a file, USER:PASSWORD */
 	struct conf_endpoint patroni[LIM_MEMBERS]; /* where to ask /cluster */
 	uint8_t patroni_n;
 	struct conf_map map[LIM_MEMBERS];

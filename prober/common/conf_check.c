@@ -32,6 +32,20 @@ static bool check_endpoints(const struct conf_src *src, cfg_t *sec,
 	return true;
 }
 
+/* Over plain http they would be for nothing, and nobody would notice. */
+static bool check_etcd_tls(
+    const struct conf_src *src, const struct conf_cluster *cl, cfg_t *sec)
+{
+	bool is_tls = cl->etcd_ca[0] == '\0' && cl->etcd_cert[0] == '\0';
+
+	for (unsigned i = 0; i < cl->etcd_n; i++)
+		is_tls |= cl->etcd[i].tls;
+	return is_tls ||
+	    conf_fail(src, conf_line(sec, "etcd", 0),
+		"cluster.etcd: no https:// endpoint, expected one beside "
+		"cluster.etcd_ca or cluster.etcd_cert");
+}
+
 static bool check_map(
     const struct conf_src *src, const struct conf_cluster *cl, cfg_t *sec)
 {
@@ -68,7 +82,8 @@ static bool check_cluster(
 		    "https://HOST:PORT, or cluster.patroni in its place");
 	return check_endpoints(src, sec, "etcd", cl->etcd, cl->etcd_n) &&
 	    check_endpoints(src, sec, "patroni", cl->patroni, cl->patroni_n) &&
-	    check_map(src, cl, sec) && conf_check_files(src, cl, sec);
+	    check_etcd_tls(src, cl, sec) && check_map(src, cl, sec) &&
+	    conf_check_files(src, cl, sec);
 }
 
 static bool check_port(const struct conf_src *src, const struct conf *c, int i)

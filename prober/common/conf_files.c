@@ -12,6 +12,8 @@ void conf_files(
     const struct conf_cluster *c, struct conf_file out[static CONF_FILES])
 {
 	const struct conf_file all[CONF_FILES] = {
+	    {"etcd_ca", c->etcd_ca, false}, {"etcd_cert", c->etcd_cert, false},
+	    {"etcd_key", c->etcd_key, true}, {"etcd_auth", c->etcd_auth, true},
 	    {"probe_passfile", c->probe_passfile, true},
 	    {"probe_sslrootcert", c->probe_sslrootcert, false},
 	    {"probe_sslcert", c->probe_sslcert, false},
@@ -63,6 +65,8 @@ static bool check_pairs(
 		cl->probe_sslrootcert[0] != '\0'},
 	    {"probe_sslcert", "probe_sslkey", cl->probe_sslcert[0] != '\0',
 		cl->probe_sslkey[0] != '\0'},
+	    {"etcd_cert", "etcd_key", cl->etcd_cert[0] != '\0',
+		cl->etcd_key[0] != '\0'},
 	    {"rest_cert", "rest_key", cl->rest_cert[0] != '\0',
 		cl->rest_key[0] != '\0'}};
 

@@ -45,7 +45,7 @@ struct conf_file {
 	bool secret;            /* for nobody but its owner */
 };
 
-#define CONF_FILES 8
+#define CONF_FILES 12
 
 void conf_files(
     const struct conf_cluster *c, struct conf_file out[static CONF_FILES]);

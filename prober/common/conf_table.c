@@ -24,6 +24,8 @@ static const struct conf_word fallbacks[] = {{"primary", SNAP_FALLBACK_PRIMARY},
 static const struct conf_word wants[] = {{"primary", INTENT_PRIMARY},
     {"replica", INTENT_REPLICA}, {"sync", INTENT_SYNC}, {"any", INTENT_ANY},
     {NULL, 0}};
+static const struct conf_word apis[] = {{"auto", CONF_ETCD_AUTO},
+    {"v2", CONF_ETCD_V2}, {"v3", CONF_ETCD_V3}, {NULL, 0}};
 static const struct conf_word sslmodes[] = {{"disable", CONF_SSL_DISABLE},
     {"allow", CONF_SSL_ALLOW}, {"prefer", CONF_SSL_PREFER},
     {"require", CONF_SSL_REQUIRE}, {"verify-ca", CONF_SSL_VERIFY_CA},
@@ -65,6 +67,25 @@ static const struct conf_key keys[] = {
 	LIM_ENDPOINTS, NULL, NULL,
 	"The etcd endpoints that Patroni uses. May be left out where `patroni` "
 	"stands."},
+    {"cluster", "etcd_api", CONF_ENUM, false, false, CLUSTER(etcd_api), 0, 0,
+	apis, "auto",
+	"etcd's API that Patroni keeps its keys by: v3 where Patroni has "
+	"`etcd3:`, v2 where it has `etcd:`. auto finds out on each "
+	"connection."},
+    {"cluster", "etcd_ca", CONF_PATH, false, false, CLUSTER(etcd_ca), 0, 0,
+	NULL, NULL,
+	"Whose certificates etcd's https endpoints must have (PEM); without "
+	"it the system's authorities count. Read again on SIGHUP."},
+    {"cluster", "etcd_cert", CONF_PATH, false, false, CLUSTER(etcd_cert), 0, 0,
+	NULL, NULL,
+	"The certificate shown to etcd (PEM), likewise. Where etcd has users "
+	"it must have no common name: etcd's gateway refuses one."},
+    {"cluster", "etcd_key", CONF_SECRET, false, false, CLUSTER(etcd_key), 0, 0,
+	NULL, NULL, "The key of that certificate (PEM)."},
+    {"cluster", "etcd_auth", CONF_SECRET, false, false, CLUSTER(etcd_auth), 0,
+	0, NULL, NULL,
+	"A file with one line USER:PASSWORD: the etcd user that may read these "
+	"keys. Read again on SIGHUP."},
     {"cluster", "patroni", CONF_MEMBERS, false, true, CLUSTER(patroni), 1,
 	LIM_MEMBERS, NULL, NULL,
 	"Patroni's REST API on some of the members, for clusters whose DCS is "

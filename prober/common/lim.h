@@ -15,6 +15,8 @@
 #define LIM_ADDR 64        /* a numeric address or a host name; with NUL */
 #define LIM_PATH 108       /* a unix socket's path; with NUL */
 #define LIM_TEXT 256       /* a value of patroute.conf, a URL; with NUL */
+#define LIM_SECRET 256     /* USER:PASSWORD; with NUL */
+#define LIM_PEM 1048576    /* a file of certificates, or of a key */
 
 #define LIM_SPOP_FRAME 4096    /* negotiated max-frame-size, no length field */
 #define LIM_SPOP_FRAME_MIN 256 /* SPOE.txt 3.2.4 */

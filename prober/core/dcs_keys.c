@@ -272,3 +272,33 @@ void dcs_keys_del(struct dcs_keys *k, struct slice key)
 	assert(k != NULL && key.p != NULL);
 	take(k, key, gone, 0);
 }
+
+bool is_dcs_keys_leader(const struct dcs_keys *k, struct slice key)
+{
+	struct slice name;
+
+	assert(k != NULL);
+	return has_lead(key, k->prefix, &name) && is_slice_eq(name, "leader");
+}
+
+bool is_dcs_keys_above(const struct dcs_keys *k, struct slice dir)
+{
+	assert(k != NULL);
+	return dir.len < strlen(k->prefix) &&
+	    (dir.len == 0 || memcmp(k->prefix, dir.p, dir.len) == 0) &&
+	    k->prefix[dir.len] == '/';
+}
+
+void dcs_keys_del_dir(struct dcs_keys *k, struct slice dir)
+{
+	struct ev_view *v = &k->view;
+	struct slice name;
+
+	if (is_dcs_keys_above(k, dir)) {
+		dcs_keys_clear(k);
+	} else if (has_lead(dir, k->prefix, &name) &&
+	    is_slice_eq(name, "members")) {
+		memset(v->m, 0, sizeof(v->m));
+		v->n = 0;
+	}
+}

@@ -36,4 +36,14 @@ void dcs_keys_put(struct dcs_keys *k, struct slice key, struct slice value,
     int64_t mod_revision);
 void dcs_keys_del(struct dcs_keys *k, struct slice key);
 
+/*
+ * A directory was deleted with all that was in it (etcd v2): the cluster's
+ * own, one above it, or its members'. Its name has no slash at its end.
+ */
+void dcs_keys_del_dir(struct dcs_keys *k, struct slice dir);
+
+/* Is this the leader key? Is this directory the cluster's, or above it? */
+bool is_dcs_keys_leader(const struct dcs_keys *k, struct slice key);
+bool is_dcs_keys_above(const struct dcs_keys *k, struct slice dir);
+
 #endif

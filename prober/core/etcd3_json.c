@@ -1,11 +1,11 @@
 /*
- * etcd3_json.c - see etcd3_json.h. Called by etcd.c only.
+ * etcd3_json.c - see etcd3_json.h. Called by the etcd3_*.c edges.
  */
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "etcd3_json.h"
+#include "etcd_text.h"
 #include "json.h"
 
 /* The value of one character of base64, -1 if it is none. */
@@ -78,24 +78,42 @@ static bool take_head(const cJSON *doc, struct etcd3_head *out)
 	return out->cluster_id != 0 && out->revision > 0;
 }
 
+/* Each key of one range of a read. */
+static bool take_keys(const cJSON *range, const struct etcd3_sink *sink)
+{
+	const cJSON *kvs = json_get(range, "kvs"), *kv;
+	bool ok = cJSON_IsObject(range) && !is_json_true(range, "more") &&
+	    (kvs == NULL || cJSON_IsArray(kvs));
+
+	for (kv = json_first(kvs); ok && kv != NULL; kv = kv->next)
+		ok = take_kv(kv, (struct etcd3_kv){0}, sink);
+	/* A read that was cut short is no whole read. */
+	return ok &&
+	    (uint64_t)cJSON_GetArraySize(kvs) == json_u64(range, "count");
+}
+
 bool etcd3_range(
-    struct slice body, const struct etcd3_sink *sink, struct etcd3_range *out)
+    struct slice body, const struct etcd3_sink *sink, struct etcd3_head *head)
 {
 	cJSON *doc = json_parse(body);
-	const cJSON *kvs = json_get(doc, "kvs"), *kv;
 	bool ok;
 
-	assert(sink != NULL && out != NULL);
-	memset(out, 0, sizeof(*out));
-	ok = take_head(doc, &out->head) && !is_json_true(doc, "more") &&
-	    (kvs == NULL || cJSON_IsArray(kvs));
-	out->count = json_u64(doc, "count");
-	for (kv = json_first(kvs); kv != NULL; kv = kv->next)
-		ok = ok && take_kv(kv, (struct etcd3_kv){0}, sink);
-	/* A read that was cut short is no whole read. */
-	ok = ok && (uint64_t)cJSON_GetArraySize(kvs) == out->count;
+	assert(sink != NULL && head != NULL);
+	ok = take_head(doc, head) && take_keys(doc, sink);
 	cJSON_Delete(doc);
 	return ok;
+}
+
+/* The ranges of a txn's answer. Gives: NULL unless there are `n`. */
+static const cJSON *take_txn(
+    const cJSON *doc, size_t n, struct etcd3_head *head)
+{
+	const cJSON *responses = json_get(doc, "responses");
+
+	if (!take_head(doc, head) || !is_json_true(doc, "succeeded") ||
+	    (size_t)cJSON_GetArraySize(responses) != n)
+		return NULL;
+	return json_first(responses);
 }
 
 static bool take_beat(const cJSON *response, struct etcd3_beat *out)
@@ -113,27 +131,83 @@ bool etcd3_beat(struct slice body, struct etcd3_head *head,
     struct etcd3_beat *beat, size_t n)
 {
 	cJSON *doc = json_parse(body);
-	const cJSON *responses = json_get(doc, "responses"), *r;
+	const cJSON *r;
 	size_t i = 0;
 	bool ok;
 
-	assert(head != NULL && beat != NULL);
-	ok = take_head(doc, head) && is_json_true(doc, "succeeded") &&
-	    (size_t)cJSON_GetArraySize(responses) == n;
-	for (r = json_first(responses); ok && r != NULL; r = r->next)
+	assert(head != NULL && beat != NULL && n > 0);
+	r = take_txn(doc, n, head);
+	ok = r != NULL;
+	for (; ok && r != NULL; r = r->next)
 		ok = take_beat(r, &beat[i++]);
 	cJSON_Delete(doc);
 	return ok;
 }
 
-/* For logs: as much of the text as has room. */
-static void cut_text(struct slice s, char *buf, size_t size)
+bool etcd3_read(
+    struct slice body, const struct etcd3_sink *sink, struct etcd3_read *out)
 {
-	size_t len = s.len < size - 1 ? s.len : size - 1;
+	cJSON *doc = json_parse(body);
+	const cJSON *r, *range;
+	unsigned i;
+	bool ok;
 
-	if (len > 0)
-		memcpy(buf, s.p, len);
-	buf[len] = '\0';
+	assert(sink != NULL && out != NULL);
+	memset(out, 0, sizeof(*out));
+	r = take_txn(doc, ETCD3_READ_OPS, &out->head);
+	ok = r != NULL;
+	for (i = 0; ok && r != NULL; r = r->next, i++) {
+		range = json_get(r, "response_range");
+		if (i < ETCD3_PARTS)
+			out->count[i] = json_u64(range, "count");
+		else if (i == ETCD3_PARTS)
+			out->history = json_i64(
+			    json_first(json_get(range, "kvs")), "mod_revision");
+		else
+			ok = take_keys(range, sink);
+		ok = ok && cJSON_IsObject(range);
+	}
+	cJSON_Delete(doc);
+	return ok;
+}
+
+bool etcd3_token(struct slice body, char *token, size_t size)
+{
+	cJSON *doc = json_parse(body);
+	struct slice s = json_str(doc, "token");
+	bool ok;
+	size_t i;
+
+	assert(token != NULL && size > 0);
+	ok = slice_copy(s, token, size) && s.len > 0;
+	/* It goes into a header line. */
+	for (i = 0; ok && i < s.len; i++)
+		ok = s.p[i] > ' ' && s.p[i] < 0x7f;
+	if (!ok)
+		token[0] = '\0';
+	cJSON_Delete(doc);
+	return ok;
+}
+
+struct etcd3_error etcd3_error(struct slice body)
+{
+	cJSON *doc = json_parse(body);
+	struct slice s = json_str(doc, "message");
+	struct etcd3_error out = {.code = ETCD3_CODE_NONE};
+
+	if (s.len == 0)
+		s = json_str(doc, "error");
+	etcd_text_cut(s, out.text, sizeof(out.text));
+	/* OLD_AUTH has no code of its own. */
+	if (json_i64(doc, "code") == ETCD3_CODE_TOKEN ||
+	    is_slice_eq(s, "etcdserver: revision of auth store is old"))
+		out.code = ETCD3_CODE_TOKEN;
+	else if (json_i64(doc, "code") == ETCD3_CODE_DENIED)
+		out.code = ETCD3_CODE_DENIED;
+	else if (is_slice_eq(s, "etcdserver: authentication is not enabled"))
+		out.code = ETCD3_CODE_NO_AUTH;
+	cJSON_Delete(doc);
+	return out;
 }
 
 static bool take_events(
@@ -164,7 +238,7 @@ static enum etcd3_kind take_result(
 	if (json_i64(result, "compact_revision") > 0)
 		return ETCD3_COMPACTED;
 	if (is_json_true(result, "canceled")) {
-		cut_text(json_str(result, "cancel_reason"), out->text,
+		etcd_text_cut(json_str(result, "cancel_reason"), out->text,
 		    sizeof(out->text));
 		return ETCD3_CANCELED;
 	}
@@ -190,7 +264,7 @@ struct etcd3_watch etcd3_watch_line(
 	assert(sink != NULL);
 	if (error != NULL) {
 		out.kind = ETCD3_ERROR;
-		cut_text(
+		etcd_text_cut(
 		    json_str(error, "message"), out.text, sizeof(out.text));
 	} else if (cJSON_IsObject(result)) {
 		out.kind = take_result(result, sink, &out);
@@ -222,110 +296,4 @@ enum etcd3_cut etcd3_lines_next(
 		return ETCD3_CUT_LINE;
 	}
 	return ETCD3_CUT_NONE;
-}
-
-static void add_bytes(struct etcd3_text *t, const char *p, size_t len)
-{
-	assert(t->p != NULL && t->used < t->size);
-	/* Always ended by a NUL, so that it is a string at any time. */
-	if (len >= t->size - t->used) {
-		t->full = true;
-		return;
-	}
-	memcpy(t->p + t->used, p, len);
-	t->used += len;
-	t->p[t->used] = '\0';
-}
-
-static void add(struct etcd3_text *t, const char *s)
-{
-	add_bytes(t, s, strlen(s));
-}
-
-static void add_number(struct etcd3_text *t, int64_t n)
-{
-	char digits[24];
-
-	(void)snprintf(digits, sizeof(digits), "%lld", (long long)n);
-	add(t, digits);
-}
-
-static void add_base64(struct etcd3_text *t, struct slice s)
-{
-	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				  "abcdefghijklmnopqrstuvwxyz0123456789+/=";
-	char four[4];
-	size_t i;
-
-	for (i = 0; i < s.len; i += 3) {
-		size_t left = s.len - i;
-		uint32_t v = (uint32_t)s.p[i] << 16;
-
-		if (left > 1)
-			v |= (uint32_t)s.p[i + 1] << 8;
-		if (left > 2)
-			v |= s.p[i + 2];
-		four[0] = set[v >> 18];
-		four[1] = set[v >> 12 & 63];
-		four[2] = set[left > 1 ? v >> 6 & 63 : 64];
-		four[3] = set[left > 2 ? v & 63 : 64];
-		add_bytes(t, four, sizeof(four));
-	}
-}
-
-/* "key":…,"range_end":…: every key that begins with the prefix. */
-static void add_prefix(struct etcd3_text *t, const char *prefix)
-{
-	struct slice s = slice_str(prefix);
-	unsigned char end[LIM_TEXT];
-
-	assert(s.len > 0 && s.len < sizeof(end) && s.p[s.len - 1] < 0xff);
-	memcpy(end, s.p, s.len);
-	end[s.len - 1]++;
-	add(t, "\"key\":\"");
-	add_base64(t, s);
-	add(t, "\",\"range_end\":\"");
-	add_base64(t, slice_of(end, s.len));
-	add(t, "\"");
-}
-
-void etcd3_ask_range(struct etcd3_text *t, const char *prefix)
-{
-	add(t, "{");
-	add_prefix(t, prefix);
-	add(t, "}");
-}
-
-void etcd3_ask_watch(struct etcd3_text *t, const char *prefix, int64_t revision,
-    int64_t watch_id)
-{
-	assert(revision > 0 && watch_id > 0);
-	add(t, "{\"create_request\":{");
-	add_prefix(t, prefix);
-	add(t, ",\"start_revision\":\"");
-	add_number(t, revision);
-	add(t, "\",\"watch_id\":\"");
-	add_number(t, watch_id);
-	add(t, "\"}}\n");
-}
-
-void etcd3_ask_beat_begin(struct etcd3_text *t)
-{
-	add(t, "{\"success\":[");
-}
-
-void etcd3_ask_beat_add(struct etcd3_text *t, const char *prefix)
-{
-	if (t->used > 0 && t->p[t->used - 1] == '}')
-		add(t, ",");
-	add(t, "{\"request_range\":{");
-	add_prefix(t, prefix);
-	add(t,
-	    ",\"limit\":\"1\",\"keys_only\":true,"
-	    "\"sort_order\":\"DESCEND\",\"sort_target\":\"MOD\"}}");
-}
-
-void etcd3_ask_beat_end(struct etcd3_text *t)
-{
-	add(t, "]}");
 }

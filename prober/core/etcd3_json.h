@@ -1,10 +1,10 @@
 /*
- * etcd3_json.h - etcd v3's JSON gateway: what is asked, what is answered.
+ * etcd3_json.h - what etcd v3's JSON gateway answers.
  *
  * Pure but for cJSON's allocation. int64 come as strings, fields that are zero
  * are absent, a PUT event has no type; errors and cancels come inside of a
  * stream that said 200; several events stand in one line, and a line arrives
- * in pieces.
+ * in pieces. etcd3_ask.h has the questions.
  * Source: etcd's rpc.proto (v3.4) and grpc-gateway's mapping to JSON.
  */
 #ifndef ETCD3_JSON_H
@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "etcd3_ask.h"
 #include "lim.h"
 #include "slice.h"
 
@@ -36,27 +37,64 @@ struct etcd3_sink {
 	void *arg;
 };
 
-struct etcd3_range {
+/*
+ * The answer to etcd3_ask_key().
+ * Gives: false unless it is a whole range; sink may have been called.
+ */
+bool etcd3_range(struct slice body, const struct etcd3_sink *sink,
+    struct etcd3_head *head) __attribute__((warn_unused_result));
+
+#define ETCD3_READ_OPS 9 /* of etcd3_ask_read() */
+
+struct etcd3_read {
 	struct etcd3_head head;
-	uint64_t count; /* keys in the range, whatever the limit */
+	uint64_t count[ETCD3_PARTS]; /* keys of each part */
+	int64_t history;             /* its mod_revision, 0: there is none */
 };
 
-/* Gives: false unless it is a whole range answer; sink may have been called. */
-bool etcd3_range(struct slice body, const struct etcd3_sink *sink,
-    struct etcd3_range *out) __attribute__((warn_unused_result));
+/*
+ * The answer to etcd3_ask_read().
+ * Gives: false unless it is a whole one; sink may have been called.
+ */
+bool etcd3_read(struct slice body, const struct etcd3_sink *sink,
+    struct etcd3_read *out) __attribute__((warn_unused_result));
 
-/* One prefix in a heartbeat's answer. */
+/* One range in the answer to a heartbeat, or to a look. */
 struct etcd3_beat {
 	uint64_t count;
 	int64_t top_revision; /* newest mod_revision, 0 if there is no key */
 };
 
 /*
- * The answer to etcd3_ask_beat() of `n` prefixes.
+ * The answer to a txn of etcd3_ask_beat()s or etcd3_ask_look()s.
  * Gives: false unless it holds exactly n ranges; beat[0..n) filled.
  */
 bool etcd3_beat(struct slice body, struct etcd3_head *head,
     struct etcd3_beat *beat, size_t n) __attribute__((warn_unused_result));
+
+/*
+ * The answer to etcd3_ask_login().
+ * Gives: false, and an empty string, unless it is a token that fits and may
+ * stand in a header line.
+ */
+bool etcd3_token(struct slice body, char *token, size_t size)
+    __attribute__((warn_unused_result));
+
+/* What matters of gRPC's codes (google.rpc.Code). */
+enum etcd3_code {
+	ETCD3_CODE_NONE = 0,    /* any other */
+	ETCD3_CODE_NO_AUTH = 1, /* ours: authentication is not enabled */
+	ETCD3_CODE_DENIED = 7,  /* this user may not read that */
+	ETCD3_CODE_TOKEN = 16   /* the token is unknown, or old */
+};
+
+struct etcd3_error {
+	enum etcd3_code code;
+	char text[LIM_NAME]; /* cut; empty if there is none */
+};
+
+/* The body of an answer whose status is not 200; any bytes will do. */
+struct etcd3_error etcd3_error(struct slice body);
 
 enum etcd3_kind {
 	ETCD3_BAD = 0,
@@ -98,27 +136,5 @@ enum etcd3_cut {
 /* Takes bytes from the front of *in. Blank lines are passed over. */
 enum etcd3_cut etcd3_lines_next(struct etcd3_lines *l, struct slice *in,
     struct slice *line) __attribute__((warn_unused_result));
-
-/* A request's text, in the caller's memory; `full` once it did not fit. */
-struct etcd3_text {
-	char *p;
-	size_t size, used;
-	bool full;
-};
-
-/* Room that one prefix takes in any of these, with its keys in base64. */
-#define ETCD3_ASK_ROOM (2 * ((LIM_TEXT + 2) / 3 * 4) + 256)
-
-/* All keys under the prefix. */
-void etcd3_ask_range(struct etcd3_text *t, const char *prefix);
-
-/* One more prefix to watch, from `revision` on; one stream takes several. */
-void etcd3_ask_watch(struct etcd3_text *t, const char *prefix, int64_t revision,
-    int64_t watch_id);
-
-/* For each prefix its newest key and the number of keys, in one txn. */
-void etcd3_ask_beat_begin(struct etcd3_text *t);
-void etcd3_ask_beat_add(struct etcd3_text *t, const char *prefix);
-void etcd3_ask_beat_end(struct etcd3_text *t);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * etcd's answers, and Patroni's keys in them. The first byte chooses: a whole
- * read, a heartbeat, or a watch stream that comes in pieces of that size.
+ * etcd's answers, and Patroni's keys in them. The first byte chooses: a key, a
+ * whole read, a heartbeat, a token, an error, or a watch stream that comes in
+ * pieces of that size.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "connurl.c"
 #include "dcs_keys.c"
 #include "etcd3_json.c"
+#include "etcd_text.c"
 #include "json.c"
 #include "patroni_json.c"
 
@@ -73,8 +75,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct dcs_keys k;
 	const struct etcd3_sink sink = {.kv = kv_cb, .arg = &k};
 	struct etcd3_beat beat[2];
-	struct etcd3_range range;
+	struct etcd3_read read;
 	struct etcd3_head head;
+	char token[64];
 	struct slice s;
 
 	if (size == 0)
@@ -83,8 +86,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!dcs_keys_init(&k, "/service/main/"))
 		abort();
 	if (data[0] == 'r') {
-		if (etcd3_range(s, &sink, &range))
-			assert(range.head.revision > 0);
+		if (etcd3_range(s, &sink, &head))
+			assert(head.revision > 0);
+	} else if (data[0] == 'w') {
+		if (etcd3_read(s, &sink, &read))
+			assert(read.head.revision > 0 && read.history >= 0);
+	} else if (data[0] == 't') {
+		if (etcd3_token(s, token, sizeof(token)))
+			assert(strcspn(token, "\r\n ") == strlen(token));
+	} else if (data[0] == 'e') {
+		struct etcd3_error e = etcd3_error(s);
+
+		assert(memchr(e.text, 0, sizeof(e.text)) != NULL);
 	} else if (data[0] == 'b') {
 		if (etcd3_beat(s, &head, beat, 2))
 			assert(head.cluster_id != 0);

@@ -2,7 +2,7 @@
  * sources_driver.c - runs one of the prober's sources and prints, one JSON
  * line each, what reached its sink. The wire tests' end of the real code.
  *
- *   sources_driver etcd PREFIX[,PREFIX…] HOST:PORT…
+ *   sources_driver etcd PREFIX[,PREFIX…] [KEY=VALUE…] HOST:PORT…
  *   sources_driver patroni ADDR PORT
  *   sources_driver sql ADDR PORT USER DBNAME PASSFILE
  *   sources_driver resolve
@@ -12,10 +12,10 @@
  * PostgreSQL is, PEER_NAME what the peer is called.
  *
  * Commands come on standard input, a line each: "ask", "primary", "cluster",
- * "every MS"
- * (ask again so long after each answer; 0: at the end of each at once), "target
- * ADDR PORT", "get NAME". At its end everything is freed, so that a leak
- * checker sees it.
+ * "every MS" (ask again so long after each answer; 0: at the end of each at
+ * once), "target ADDR PORT", "get NAME", "reload", "api". KEY: api, auth, ca,
+ * cert, key; with a ca each endpoint is spoken with by TLS. At its end
+ * everything is freed, so that a leak checker sees it.
  */
 #include <curl/curl.h>
 #include <ev.h>
@@ -38,6 +38,7 @@ struct driver {
 	struct resolve *resolve;
 	struct http_client *http;
 	struct etcd *etcd;
+	struct conf_cluster conf; /* of etcd */
 	struct patroni_probe *patroni;
 	struct creds creds;
 	struct pg_client *pg;
@@ -235,6 +236,14 @@ static void obey(struct driver *d, char *line)
 		ask(d);
 	} else if (strcmp(word, "target") == 0 && b != NULL) {
 		set_target(d, a, b);
+	} else if (strcmp(word, "reload") == 0 && d->etcd != NULL) {
+		etcd_reload(d->etcd);
+	} else if (strcmp(word, "api") == 0 && d->etcd != NULL) {
+		const char *api = etcd_api_name(d->etcd);
+
+		(void)printf("{\"kind\":\"api\"");
+		print_string("api", api != NULL ? api : "");
+		(void)printf("}\n");
 	} else if (strcmp(word, "get") == 0 && a != NULL) {
 		print_name(d, a);
 	} else {
@@ -265,27 +274,72 @@ static void in_cb(struct ev_loop *loop, ev_io *w, int revents)
 	}
 }
 
+static bool set_api(struct conf_cluster *c, struct slice value)
+{
+	if (is_slice_eq(value, "v2"))
+		c->etcd_api = CONF_ETCD_V2;
+	else if (is_slice_eq(value, "v3"))
+		c->etcd_api = CONF_ETCD_V3;
+	return c->etcd_api != CONF_ETCD_AUTO || is_slice_eq(value, "auto");
+}
+
+/* KEY=VALUE. Gives: false if it is neither. */
+static bool set_option(struct conf_cluster *c, const char *text)
+{
+	const struct {
+		const char *key;
+		char *field;
+		size_t size;
+	} all[] = {
+	    {"auth", c->etcd_auth, sizeof(c->etcd_auth)},
+	    {"ca", c->etcd_ca, sizeof(c->etcd_ca)},
+	    {"cert", c->etcd_cert, sizeof(c->etcd_cert)},
+	    {"key", c->etcd_key, sizeof(c->etcd_key)},
+	};
+	const char *eq = strchr(text, '=');
+	struct slice key, value;
+	size_t i;
+
+	if (eq == NULL)
+		return false;
+	key = slice_of(text, (size_t)(eq - text));
+	value = slice_str(eq + 1);
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (is_slice_eq(key, all[i].key))
+			return slice_copy(value, all[i].field, all[i].size);
+	}
+	return is_slice_eq(key, "api") && set_api(c, value);
+}
+
+static bool add_endpoint(struct conf_cluster *c, const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	struct conf_endpoint *ep = &c->etcd[c->etcd_n];
+
+	if (colon == NULL || c->etcd_n == LIM_ENDPOINTS)
+		return false;
+	ep->tls = c->etcd_ca[0] != '\0';
+	ep->port = (uint16_t)strtoul(colon + 1, NULL, 10);
+	c->etcd_n++;
+	return slice_copy(
+	    slice_of(text, (size_t)(colon - text)), ep->host, sizeof(ep->host));
+}
+
 static bool start_etcd(struct driver *d, int argc, char **argv)
 {
-	const struct etcd_sink base = {.view = view_cb, .alive = alive_cb};
-	struct conf_endpoint ep[LIM_ENDPOINTS] = {0};
-	struct etcd_sink sink = base;
+	struct etcd_sink sink = {.view = view_cb, .alive = alive_cb};
 	char *save = NULL, *p;
-	uint8_t n = 0, k = 0;
+	uint8_t k = 0;
 	int i;
 
-	for (i = 3; i < argc && n < LIM_ENDPOINTS; i++, n++) {
-		char *colon = strrchr(argv[i], ':');
-
-		if (colon == NULL)
+	for (i = 3; i < argc; i++) {
+		if (!set_option(&d->conf, argv[i]) &&
+		    !add_endpoint(&d->conf, argv[i]))
 			return false;
-		(void)slice_copy(slice_of(argv[i], (size_t)(colon - argv[i])),
-		    ep[n].host, sizeof(ep[n].host));
-		ep[n].port = (uint16_t)strtoul(colon + 1, NULL, 10);
 	}
-	if (n == 0)
+	if (d->conf.etcd_n == 0)
 		return false;
-	d->etcd = etcd_new(d->loop, d->http, d->resolve, ep, n);
+	d->etcd = etcd_new(d->loop, d->http, d->resolve, &d->conf);
 	if (d->etcd == NULL)
 		return false;
 	for (p = strtok_r(argv[2], ",", &save); p != NULL && k < 8;

@@ -186,6 +186,7 @@ class Swallower:
 
     def __init__(self, port):
         self.on, self.to = False, port
+        self.heard = b""
         self.peer = Peer(self.handle, parallel=True)
         self.port = self.peer.port
 
@@ -199,6 +200,7 @@ class Swallower:
                     got = conn.recv(65536)
                     if not got:
                         break
+                    self.heard += got
                     if b"/v3/watch" in got:
                         is_watch.set()
                     up.sendall(got)
@@ -242,28 +244,63 @@ def test_a_silent_stream_is_found_out(etcd, change):
 # ---- bytes that a real etcd never sends, or not on demand ----
 
 HEAD = '"header":{"cluster_id":"7","member_id":"1","revision":"%d"}'
-KEY = base64.b64encode(LEADER.encode()).decode()
+READ_OPS = 9  # of a whole read; a look has two, a heartbeat likewise
 
 
-def kv(value, revision):
-    return ('{"key":"%s","create_revision":"2","mod_revision":"%d",'
-            '"version":"%d","value":"%s"}' % (
-                KEY, revision, revision - 1,
-                base64.b64encode(value.encode()).decode()))
+def b64(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+def kv(value, revision, key=LEADER):
+    return {"key": b64(key), "create_revision": "2",
+            "mod_revision": str(revision), "version": str(revision - 1),
+            "value": b64(value)}
 
 
 class FakeEtcd:
-    """Answers reads and heartbeats; the watch is a list of byte strings."""
+    """Answers reads, looks and heartbeats from its keys; the watch is a list
+    of byte strings."""
 
-    def __init__(self, watch=(), then=None, ranges=None, cluster=7):
+    def __init__(self, watch=(), then=None, ranges=None, version="3.4.23"):
         self.watch, self.then, self.ranges = list(watch), then, ranges
-        self.revision, self.leader, self.cluster = 5, "node1", cluster
-        self.watches, self.reads = [], 0
+        self.revision, self.leader, self.cluster = 5, "node1", 7
+        self.more = []  # keys beside the leader's
+        self.version, self.root = version, "/v3"
+        self.watches, self.reads, self.asked = [], 0, []
         self.peer = Peer(self.handle, parallel=True)
         self.endpoint = f"127.0.0.1:{self.peer.port}"
 
     def head(self):
         return HEAD.replace('"7"', f'"{self.cluster}"') % self.revision
+
+    def range(self, ask):
+        first = base64.b64decode(ask["key"])
+        last = base64.b64decode(ask.get("range_end", "")) or first + b"\0"
+        keys = [k for k in [kv(self.leader, self.revision), *self.more]
+                if first <= base64.b64decode(k["key"]) < last]
+        keys.sort(key=lambda k: -int(k["mod_revision"]))
+        got = {"count": str(len(keys))} if keys else {}
+        if keys and not ask.get("count_only"):
+            got["kvs"] = keys[:int(ask.get("limit", 99))]
+        return got
+
+    def txn(self, body):
+        ops = [op["request_range"] for op in json.loads(body)["success"]]
+        if len(ops) == READ_OPS:
+            self.reads += 1
+            if self.ranges:
+                return self.ranges
+        return b'{%s,"succeeded":true,"responses":%s}' % (
+            self.head().encode(), json.dumps(
+                [{"response_range": self.range(op)} for op in ops]).encode())
+
+    def answer(self, line, body):
+        """(status, body) of one request."""
+        if line.startswith("GET /version"):
+            return 200, json.dumps({"etcdserver": self.version}).encode()
+        if f" {self.root}/kv/txn" in line:
+            return 200, self.txn(body)
+        return 404, b"404 page not found"
 
     def handle(self, _, conn):
         while True:
@@ -271,30 +308,24 @@ class FakeEtcd:
             if got is None:
                 return
             line, body = got
-            if "/kv/range" in line:
-                self.reads += 1
-                answer = self.ranges or b'{%s,"kvs":[%s],"count":"1"}' % (
-                    self.head().encode(),
-                    kv(self.leader, self.revision).encode())
-            elif "/kv/txn" in line:
-                answer = b'{%s,"succeeded":true,"responses":[{' \
-                    b'"response_range":{"kvs":[%s],"count":"1"}}]}' % (
-                        self.head().encode(),
-                        kv(self.leader, self.revision).encode())
-            else:
-                self.watches.append(json.loads(body)["create_request"])
+            self.asked.append(line)
+            if f" {self.root}/watch" in line:
+                self.watches.append([
+                    json.loads(each)["create_request"]
+                    for each in body.splitlines()])
                 self.stream(conn)
                 return
-            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" %
-                         (len(answer), answer))
+            status, answer = self.answer(line, body)
+            conn.sendall(reply(answer, f"{status} Said"))
 
     def chunk(self, conn, data):
         conn.sendall(b"%x\r\n%s\r\n" % (len(data), data))
 
     def stream(self, conn):
         conn.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        self.chunk(conn, b'{"result":{%s,"watch_id":"1","created":true}}\n' %
-                   self.head().encode())
+        for each in self.watches[-1]:
+            self.chunk(conn, b'{"result":{%s,"watch_id":"%s","created":true}}\n'
+                       % (self.head().encode(), each["watch_id"].encode()))
         for piece in self.watch:
             self.chunk(conn, piece)
         if self.then:
@@ -311,9 +342,8 @@ class FakeEtcd:
 
 
 def event(*kvs):
-    events = ",".join('{"kv":%s}' % k for k in kvs)
-    return ('{"result":{%s,"watch_id":"1","events":[%s]}}\n' % (
-        HEAD % 6, events)).encode()
+    return ('{"result":{%s,"watch_id":"2","events":%s}}\n' % (
+        HEAD % 6, json.dumps([{"kv": k} for k in kvs]))).encode()
 
 
 def test_lines_in_pieces_and_events_in_one_line():
@@ -344,7 +374,7 @@ STREAM_ENDS = {
     "truncated": b'{"result":{"header":{"cluster_id"\n',
     "nul": b'{"result":{\x00}}\n',
     "deep": b"[" * 100_000 + b"\n",
-    "base64": event('{"key":"%%%","mod_revision":"6","value":"eA=="}'),
+    "base64": event({"key": "%%%", "mod_revision": "6", "value": "eA=="}),
     "html": b"<html><body>502 Bad Gateway</body></html>\n",
     "long line": b"x" * 300_000,
 }
@@ -462,7 +492,7 @@ def test_a_revision_that_went_back():
         d.alive()
         e.revision, e.leader = 3, "restored"
         d.view(leader="restored", timeout=4)
-        wait_for(lambda: e.watches[-1]["start_revision"] == "4", "the watch")
+        wait_for(lambda: e.watches[-1][0]["start_revision"] == "4", "the watch")
 
 
 def test_names_are_resolved_off_the_loop(etcd):
@@ -484,21 +514,12 @@ def test_descriptors_run_out_and_come_back(etcd):
             d.alive()
 
 
-def test_the_watch_asks_to_be_told_of_a_lost_quorum():
-    heads = []
-
-    def note(_, conn):
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += conn.recv(65536)
-        heads.append(head.lower())
-        conn.sendall(reply(b'{%s}' % (HEAD % 5).encode()))
-
-    with Peer(note) as peer, driver(f"127.0.0.1:{peer.port}") as d:
-        d.view()
-        wait_for(lambda: any(b"/v3/watch" in h for h in heads), "the watch")
-        watch = next(h for h in heads if b"/v3/watch" in h)
-        assert b"\r\ngrpc-metadata-hasleader: true\r\n" in watch
+def test_the_watch_asks_to_be_told_of_a_lost_quorum(etcd):
+    proxy = Swallower(etcd.client[0])
+    with proxy.peer, driver(f"127.0.0.1:{proxy.port}") as d:
+        d.alive()
+    watch = proxy.heard[proxy.heard.index(b"/v3/watch"):].lower()
+    assert b"\r\ngrpc-metadata-hasleader: true\r\n" in watch
 
 
 def test_descriptors_and_watchers_do_not_grow():

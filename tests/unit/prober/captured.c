@@ -156,3 +156,110 @@ const char etcd_beat[] =
 const char watch_no_leader[] =
     "{\"error\":{\"grpc_code\":14,\"http_code\":503,\"message\":\"etc"
     "dserver: no leader\",\"http_status\":\"Service Unavailable\"}}";
+
+/* a read of all that is wanted of a cluster, by a txn of v3 */
+const char etcd3_whole[] =
+    "{\"header\":{\"cluster_id\":\"9518934699510366138\",\"member_id\":\""
+    "15229712080515683065\",\"revision\":\"9\",\"raft_term\":\"2\"},\"suc"
+    "ceeded\":true,\"responses\":[{\"response_range\":{\"header\":{\"revi"
+    "sion\":\"9\"},\"count\":\"2\"}},{\"response_range\":{\"header\":{\"r"
+    "evision\":\"9\"},\"count\":\"5\"}},{\"response_range\":{\"header\":{"
+    "\"revision\":\"9\"},\"kvs\":[{\"key\":\"L3NlcnZpY2UvbWFpbi9oaXN0b3J5"
+    "\",\"create_revision\":\"4\",\"mod_revision\":\"4\",\"version\":\"1"
+    "\"}],\"count\":\"1\"}},{\"response_range\":{\"header\":{\"revision\""
+    ":\"9\"},\"kvs\":[{\"key\":\"L3NlcnZpY2UvbWFpbi9sZWFkZXI=\",\"create_"
+    "revision\":\"6\",\"mod_revision\":\"6\",\"version\":\"1\",\"value\":"
+    "\"bm9kZTE=\"}],\"count\":\"1\"}},{\"response_range\":{\"header\":{\""
+    "revision\":\"9\"},\"kvs\":[{\"key\":\"L3NlcnZpY2UvbWFpbi9pbml0aWFsaX"
+    "pl\",\"create_revision\":\"5\",\"mod_revision\":\"5\",\"version\":\""
+    "1\",\"value\":\"NzcxMDU2Nzk4NDM4ODc4MDA4Mw==\"}],\"count\":\"1\"}},{"
+    "\"response_range\":{\"header\":{\"revision\":\"9\"},\"kvs\":[{\"key"
+    "\":\"L3NlcnZpY2UvbWFpbi9jb25maWc=\",\"create_revision\":\"2\",\"mod_"
+    "revision\":\"2\",\"version\":\"1\",\"value\":\"eyJwYXVzZSI6ZmFsc2V9"
+    "\"}],\"count\":\"1\"}},{\"response_range\":{\"header\":{\"revision\""
+    ":\"9\"},\"kvs\":[{\"key\":\"L3NlcnZpY2UvbWFpbi9mYWlsb3Zlcg==\",\"cre"
+    "ate_revision\":\"3\",\"mod_revision\":\"3\",\"version\":\"1\",\"valu"
+    "e\":\"e30=\"}],\"count\":\"1\"}},{\"response_range\":{\"header\":{\""
+    "revision\":\"9\"}}},{\"response_range\":{\"header\":{\"revision\":\""
+    "9\"},\"kvs\":[{\"key\":\"L3NlcnZpY2UvbWFpbi9tZW1iZXJzL25vZGUx\",\"cr"
+    "eate_revision\":\"7\",\"mod_revision\":\"7\",\"version\":\"1\",\"val"
+    "ue\":\"eyJjb25uX3VybCI6InBvc3RncmVzOi8vMTkyLjE2OC4zNC4xMjQ6NTQzMi9wb"
+    "3N0Z3JlcyIsImFwaV91cmwiOiJodHRwOi8vMTkyLjE2OC4zNC4xMjQ6ODAwOC9wYXRyb"
+    "25pIiwic3RhdGUiOiJydW5uaW5nIiwicm9sZSI6Im1hc3RlciIsInZlcnNpb24iOiIzL"
+    "jAuMiIsInhsb2dfbG9jYXRpb24iOjgzODg2MTc2LCJ0aW1lbGluZSI6MX0=\"},{\"ke"
+    "y\":\"L3NlcnZpY2UvbWFpbi9tZW1iZXJzL25vZGUy\",\"create_revision\":\"8"
+    "\",\"mod_revision\":\"8\",\"version\":\"1\",\"value\":\"eyJjb25uX3Vy"
+    "bCI6InBvc3RncmVzOi8vMTkyLjE2OC4zNC4xMjQ6NTQzMi9wb3N0Z3JlcyIsImFwaV91"
+    "cmwiOiJodHRwOi8vMTkyLjE2OC4zNC4xMjQ6ODAwOC9wYXRyb25pIiwic3RhdGUiOiJy"
+    "dW5uaW5nIiwicm9sZSI6Im1hc3RlciIsInZlcnNpb24iOiIzLjAuMiIsInhsb2dfbG9j"
+    "YXRpb24iOjgzODg2MTc2LCJ0aW1lbGluZSI6MX0=\"}],\"count\":\"2\"}}]}";
+
+const char etcd_version[] =
+    "{\"etcdserver\":\"3.4.23\",\"etcdcluster\":\"3.4.0\"}";
+
+const char v2_absent[] =
+    "{\"errorCode\":100,\"message\":\"Key not found\",\"cause\":\"/servic"
+    "e/main/leader\",\"index\":4}\n";
+
+const char v2_leader[] =
+    "{\"action\":\"get\",\"node\":{\"key\":\"/service/main/leader\",\"val"
+    "ue\":\"node1\",\"expiration\":\"2026-11-21T13:35:21.073584382Z\",\"t"
+    "tl\":30,\"modifiedIndex\":5,\"createdIndex\":5}}\n";
+
+const char v2_members[] =
+    "{\"action\":\"get\",\"node\":{\"key\":\"/service/main/members\",\"di"
+    "r\":true,\"nodes\":[{\"key\":\"/service/main/members/node1\",\"value"
+    "\":\"{\\\"conn_url\\\":\\\"postgres://192.168.34.124:5432/postgres\\"
+    "\",\\\"api_url\\\":\\\"http://192.168.34.124:8008/patroni\\\",\\\"st"
+    "ate\\\":\\\"running\\\",\\\"role\\\":\\\"master\\\",\\\"version\\\":"
+    "\\\"3.0.2\\\",\\\"xlog_location\\\":83886176,\\\"timeline\\\":1}\","
+    "\"expiration\":\"2026-11-21T13:35:21.075310676Z\",\"ttl\":30,\"modif"
+    "iedIndex\":6,\"createdIndex\":6},{\"key\":\"/service/main/members/no"
+    "de2\",\"value\":\"{\\\"conn_url\\\":\\\"postgres://192.168.34.136:54"
+    "32/postgres\\\",\\\"api_url\\\":\\\"http://192.168.34.136:8008/patro"
+    "ni\\\",\\\"state\\\":\\\"running\\\",\\\"role\\\":\\\"replica\\\",\\"
+    "\"version\\\":\\\"3.0.2\\\",\\\"xlog_location\\\":83886176,\\\"timel"
+    "ine\\\":1}\",\"expiration\":\"2026-11-21T13:35:21.077097181Z\",\"ttl"
+    "\":30,\"modifiedIndex\":7,\"createdIndex\":7}],\"modifiedIndex\":6,"
+    "\"createdIndex\":6}}\n";
+
+const char v2_renewed[] =
+    "{\"action\":\"compareAndSwap\",\"node\":{\"key\":\"/service/main/lea"
+    "der\",\"value\":\"node1\",\"expiration\":\"2026-11-21T13:35:21.28489"
+    "0577Z\",\"ttl\":30,\"modifiedIndex\":8,\"createdIndex\":5},\"prevNod"
+    "e\":{\"key\":\"/service/main/leader\",\"value\":\"node1\",\"expirati"
+    "on\":\"2026-11-21T13:35:21.073584382Z\",\"ttl\":30,\"modifiedIndex\""
+    ":5,\"createdIndex\":5}}\n";
+
+const char v2_gone[] =
+    "{\"action\":\"compareAndDelete\",\"node\":{\"key\":\"/service/main/l"
+    "eader\",\"modifiedIndex\":9,\"createdIndex\":5},\"prevNode\":{\"key"
+    "\":\"/service/main/leader\",\"value\":\"node1\",\"expiration\":\"202"
+    "6-11-21T13:35:21.284890577Z\",\"ttl\":30,\"modifiedIndex\":8,\"creat"
+    "edIndex\":5}}\n";
+
+const char v2_taken[] =
+    "{\"action\":\"create\",\"node\":{\"key\":\"/service/main/leader\",\""
+    "value\":\"node2\",\"expiration\":\"2026-11-21T13:34:52.69471403Z\","
+    "\"ttl\":1,\"modifiedIndex\":10,\"createdIndex\":10}}\n";
+
+const char v2_expired[] =
+    "{\"action\":\"expire\",\"node\":{\"key\":\"/service/main/leader\",\""
+    "modifiedIndex\":11,\"createdIndex\":10},\"prevNode\":{\"key\":\"/ser"
+    "vice/main/leader\",\"value\":\"node2\",\"expiration\":\"2026-11-21T1"
+    "3:34:52.69471403Z\",\"modifiedIndex\":10,\"createdIndex\":10}}\n";
+
+const char v2_mkdir[] =
+    "{\"action\":\"set\",\"node\":{\"key\":\"/service/main/optime\",\"dir"
+    "\":true,\"modifiedIndex\":13,\"createdIndex\":13}}\n";
+
+const char v2_removed[] =
+    "{\"action\":\"delete\",\"node\":{\"key\":\"/service/main\",\"dir\":t"
+    "rue,\"modifiedIndex\":14,\"createdIndex\":4},\"prevNode\":{\"key\":"
+    "\"/service/main\",\"dir\":true,\"modifiedIndex\":4,\"createdIndex\":"
+    "4}}\n";
+
+const char v2_cleared[] =
+    "{\"errorCode\":401,\"message\":\"The event in requested index is out"
+    "dated and cleared\",\"cause\":\"the requested history has been clear"
+    "ed [115/3]\",\"index\":1114}\n";

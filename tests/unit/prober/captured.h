@@ -20,5 +20,19 @@ extern const char watch_history[];  /* PUT history */
 extern const char etcd_beat[];      /* a heartbeat: no key, and one key */
 /* The last line of a member that lost its quorum; no newline behind it. */
 extern const char watch_no_leader[];
+/* A txn of etcd3_ask_read() in a cluster of two. */
+extern const char etcd3_whole[];
+/* etcd 3.4.23 by its v2 API: keys as Patroni writes them. */
+extern const char etcd_version[]; /* GET /version */
+extern const char v2_absent[];    /* GET leader, when there is none */
+extern const char v2_leader[];    /* GET leader */
+extern const char v2_members[];   /* GET members?recursive=true, two of them */
+extern const char v2_renewed[];   /* leader: compareAndSwap by its holder */
+extern const char v2_gone[];      /* leader: compareAndDelete */
+extern const char v2_taken[];     /* leader: create, by node2 */
+extern const char v2_expired[];   /* leader: expire */
+extern const char v2_mkdir[];     /* a directory is made */
+extern const char v2_removed[];   /* the cluster's directory is deleted */
+extern const char v2_cleared[];   /* waitIndex is too old */
 
 #endif

@@ -203,6 +203,31 @@ static void test_sync_and_history(void **state)
 	assert_string_equal(v->history_leader, "");
 }
 
+static void test_directories(void **state)
+{
+	struct dcs_keys k = start();
+	struct ev_view *v = &k.view;
+
+	(void)state;
+	put(&k, "leader", "node1");
+	put(&k, "members/node1", "{}");
+	assert_true(is_dcs_keys_leader(&k, slice_str(PREFIX "leader")));
+	assert_false(is_dcs_keys_leader(&k, slice_str(PREFIX "leaders")));
+	assert_true(is_dcs_keys_above(&k, slice_str("/service/main")));
+	assert_true(is_dcs_keys_above(&k, slice_str("/service")));
+	assert_true(is_dcs_keys_above(&k, slice_str("")));
+	assert_false(is_dcs_keys_above(&k, slice_str("/serv")));
+	assert_false(is_dcs_keys_above(&k, slice_str(PREFIX)));
+	/* Others' directories are none of ours. */
+	dcs_keys_del_dir(&k, slice_str("/service/other"));
+	dcs_keys_del_dir(&k, slice_str(PREFIX "optime"));
+	assert_true(v->has_leader && v->n == 1);
+	dcs_keys_del_dir(&k, slice_str(PREFIX "members"));
+	assert_true(v->has_leader && v->n == 0);
+	dcs_keys_del_dir(&k, slice_str("/service/main"));
+	assert_false(v->has_leader);
+}
+
 static void kv_cb(void *arg, const struct etcd3_kv *kv)
 {
 	struct dcs_keys *k = arg;
@@ -218,10 +243,10 @@ static void test_a_captured_switchover(void **state)
 	struct dcs_keys k = start();
 	const struct etcd3_sink sink = {.kv = kv_cb, .arg = &k};
 	struct ev_view *v = &k.view;
-	struct etcd3_range range;
+	struct etcd3_head head;
 
 	(void)state;
-	assert_true(etcd3_range(slice_str(etcd_range), &sink, &range));
+	assert_true(etcd3_range(slice_str(etcd_range), &sink, &head));
 	assert_true(v->n == 3 && v->has_leader && !v->has_failover);
 	assert_string_equal(v->leader, "node1");
 	assert_true(v->sysid == 7710567984388780083u);
@@ -251,6 +276,7 @@ int main(void)
 	    cmocka_unit_test(test_config),
 	    cmocka_unit_test(test_failover),
 	    cmocka_unit_test(test_sync_and_history),
+	    cmocka_unit_test(test_directories),
 	    cmocka_unit_test(test_a_captured_switchover),
 	};
 

@@ -1,4 +1,4 @@
-/* etcd's JSON gateway: captured answers, lines in pieces, what is asked. */
+/* etcd's JSON gateway: captured answers, errors, lines in pieces. */
 #include "captured.h"
 #include "etcd3_json.h"
 #include "../common/guard.h"
@@ -36,12 +36,11 @@ static void test_range(void **state)
 {
 	struct got g = {0};
 	const struct etcd3_sink sink = {.kv = kv_cb, .arg = &g};
-	struct etcd3_range range;
+	struct etcd3_head head;
 
 	(void)state;
-	assert_true(etcd3_range(slice_str(etcd_range), &sink, &range));
-	assert_true(range.head.cluster_id == CLUSTER);
-	assert_true(range.head.revision > 0 && range.count == g.n);
+	assert_true(etcd3_range(slice_str(etcd_range), &sink, &head));
+	assert_true(head.cluster_id == CLUSTER && head.revision == 38);
 	assert_int_equal(g.n, 7);
 	assert_string_equal(g.key, "/service/main/status");
 	assert_string_equal(g.value, "{\"optime\":83886176}");
@@ -51,13 +50,13 @@ static void test_empty_range(void **state)
 {
 	struct got g = {0};
 	const struct etcd3_sink sink = {.kv = kv_cb, .arg = &g};
-	struct etcd3_range range;
+	struct etcd3_head head;
 
 	(void)state;
 	assert_true(etcd3_range(slice_str("{\"header\":{\"cluster_id\":\"1\","
 					  "\"revision\":\"1\"}}"),
-	    &sink, &range));
-	assert_true(range.count == 0 && g.n == 0);
+	    &sink, &head));
+	assert_true(head.revision == 1 && g.n == 0);
 }
 
 #define HEAD "\"header\":{\"cluster_id\":\"1\",\"revision\":\"9\"}"
@@ -83,11 +82,11 @@ static void test_broken_ranges(void **state)
 	    "{\"error\":\"etcdserver: request timed out\",\"code\":14}"};
 	struct got g = {0};
 	const struct etcd3_sink sink = {.kv = kv_cb, .arg = &g};
-	struct etcd3_range range;
+	struct etcd3_head head;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bodies); i++)
-		assert_false(etcd3_range(slice_str(bodies[i]), &sink, &range));
+		assert_false(etcd3_range(slice_str(bodies[i]), &sink, &head));
 }
 
 static void test_beat(void **state)
@@ -177,11 +176,13 @@ static void test_lines(void **state)
 
 static void test_prefixes(void **state)
 {
-	const char *const texts[] = {watch_leader, watch_history, etcd_range};
+	const char *const texts[] = {
+	    watch_leader, watch_history, etcd_range, etcd3_whole};
 	struct guard guard = guard_new(8192);
 	struct got g = {0};
 	const struct etcd3_sink sink = {.kv = kv_cb, .arg = &g};
-	struct etcd3_range range;
+	struct etcd3_read read;
+	struct etcd3_head head;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++) {
@@ -193,7 +194,9 @@ static void test_prefixes(void **state)
 
 			assert_int_equal(
 			    etcd3_watch_line(s, &sink).kind, ETCD3_BAD);
-			assert_false(etcd3_range(s, &sink, &range));
+			assert_false(etcd3_range(s, &sink, &head));
+			assert_false(etcd3_read(s, &sink, &read));
+			(void)etcd3_error(s);
 		}
 	}
 	guard_free(&guard);
@@ -240,50 +243,88 @@ static void test_pieces(void **state)
 	}
 }
 
-static void test_questions(void **state)
+static void test_read(void **state)
 {
-	char buf[2 * ETCD3_ASK_ROOM];
-	struct etcd3_text t = {.p = buf, .size = sizeof(buf)};
+	struct got g = {0};
+	const struct etcd3_sink sink = {.kv = kv_cb, .arg = &g};
+	struct etcd3_read read;
+	char text[4096];
+	char *at;
 
 	(void)state;
-	etcd3_ask_range(&t, "/service/main/");
-	assert_false(t.full);
-	assert_string_equal(buf,
-	    "{\"key\":\"L3NlcnZpY2UvbWFpbi8=\","
-	    "\"range_end\":\"L3NlcnZpY2UvbWFpbjA=\"}");
-	t.used = 0;
-	etcd3_ask_watch(&t, "/a/", 7, 1);
-	assert_string_equal(buf,
-	    "{\"create_request\":{\"key\":\"L2Ev\",\"range_end\":\"L2Ew\","
-	    "\"start_revision\":\"7\",\"watch_id\":\"1\"}}\n");
-	t.used = 0;
-	etcd3_ask_beat_begin(&t);
-	etcd3_ask_beat_add(&t, "/a/");
-	etcd3_ask_beat_add(&t, "/b/");
-	etcd3_ask_beat_end(&t);
-	assert_non_null(strstr(buf, "\"MOD\"}},{\"request_range\""));
-	assert_string_equal(buf + t.used - 5, "\"}}]}");
-	assert_false(t.full);
+	assert_true(etcd3_read(slice_str(etcd3_whole), &sink, &read));
+	assert_int_equal(read.head.revision, 9);
+	/* config and failover; initialize, leader, two members, status */
+	assert_true(read.count[0] == 2 && read.count[1] == 5);
+	assert_int_equal(read.history, 4);
+	/* There is no sync; history and status are not wanted. */
+	assert_int_equal(g.n, 6);
+	assert_string_equal(g.key, "/service/main/members/node2");
+	/* One key is missing of what was counted: no whole read. */
+	assert_true(strlen(etcd3_whole) < sizeof(text));
+	memcpy(text, etcd3_whole, strlen(etcd3_whole) + 1);
+	at = strstr(text, "\"count\":\"1\"");
+	assert_non_null(at);
+	at[9] = '2';
+	assert_true(etcd3_read(slice_str(text), &sink, &read));
+	at = strstr(at + 1, "\"count\":\"1\"");
+	assert_non_null(at);
+	at[9] = '2';
+	assert_false(etcd3_read(slice_str(text), &sink, &read));
+	/* Another number of answers than of questions. */
+	assert_false(etcd3_read(slice_str(etcd_beat), &sink, &read));
+	assert_false(etcd3_read(slice_str("{" HEAD "}"), &sink, &read));
+	assert_false(etcd3_read(slice_str("[]"), &sink, &read));
 }
 
-static void test_room(void **state)
+static void test_token(void **state)
 {
-	char prefix[LIM_TEXT], buf[ETCD3_ASK_ROOM];
-	struct etcd3_text t = {.p = buf, .size = sizeof(buf)};
+	char token[8];
 
 	(void)state;
-	memset(prefix, '/', sizeof(prefix));
-	prefix[sizeof(prefix) - 1] = '\0';
-	/* The longest prefix fits in the room that is promised. */
-	etcd3_ask_watch(&t, prefix, INT64_MAX, INT64_MAX);
-	assert_false(t.full);
-	t.used = 0;
-	etcd3_ask_beat_add(&t, prefix);
-	assert_false(t.full);
-	t.used = 0;
-	t.size = 100;
-	etcd3_ask_range(&t, prefix);
-	assert_true(t.full && t.used <= t.size);
+	assert_true(etcd3_token(slice_str("{\"token\":\"ab.1\"}"), token, 8));
+	assert_string_equal(token, "ab.1");
+	assert_false(
+	    etcd3_token(slice_str("{\"token\":\"12345678\"}"), token, 8));
+	assert_string_equal(token, "");
+	assert_false(etcd3_token(slice_str("{\"token\":\"\"}"), token, 8));
+	assert_false(etcd3_token(slice_str("{}"), token, 8));
+	assert_false(etcd3_token(slice_str("no json"), token, 8));
+	/* It would begin another header line. */
+	assert_false(
+	    etcd3_token(slice_str("{\"token\":\"a\\r\\nb\"}"), token, 8));
+	assert_string_equal(token, "");
+}
+
+static const struct {
+	const char *body;
+	enum etcd3_code code;
+	const char *text;
+} errors[] = {
+    {"{\"error\":\"etcdserver: invalid auth token\",\"message\":"
+     "\"etcdserver: invalid auth token\",\"code\":16}",
+	ETCD3_CODE_TOKEN, "etcdserver: invalid auth token"},
+    {"{\"error\":\"etcdserver: revision of auth store is old\",\"code\":3}",
+	ETCD3_CODE_TOKEN, "etcdserver: revision of auth store is old"},
+    {"{\"error\":\"etcdserver: permission denied\",\"code\":7}",
+	ETCD3_CODE_DENIED, "etcdserver: permission denied"},
+    {"{\"error\":\"etcdserver: authentication is not enabled\",\"code\":9}",
+	ETCD3_CODE_NO_AUTH, "etcdserver: authentication is not enabled"},
+    {"{\"error\":\"etcdserver: user name is empty\",\"code\":3}",
+	ETCD3_CODE_NONE, "etcdserver: user name is empty"},
+    {"404 page not found", ETCD3_CODE_NONE, ""},
+    {"", ETCD3_CODE_NONE, ""},
+};
+
+static void test_errors(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		struct etcd3_error e = etcd3_error(slice_str(errors[i].body));
+
+		assert_int_equal(e.code, errors[i].code);
+		assert_string_equal(e.text, errors[i].text);
+	}
 }
 
 int main(void)
@@ -292,13 +333,14 @@ int main(void)
 	    cmocka_unit_test(test_range),
 	    cmocka_unit_test(test_empty_range),
 	    cmocka_unit_test(test_broken_ranges),
+	    cmocka_unit_test(test_read),
 	    cmocka_unit_test(test_beat),
+	    cmocka_unit_test(test_token),
+	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_watch),
 	    cmocka_unit_test(test_lines),
 	    cmocka_unit_test(test_prefixes),
 	    cmocka_unit_test(test_pieces),
-	    cmocka_unit_test(test_questions),
-	    cmocka_unit_test(test_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
