@@ -62,32 +62,6 @@ static struct answer answer_of(const struct ruling *r)
 	return a;
 }
 
-static void count(struct feed_stats *s, const struct ruling *r)
-{
-	if (r->snap == NULL) {
-		s->undecided++;
-		return;
-	}
-	switch ((enum route_action)r->d.action) {
-	case ROUTE_ACT_WRITE:
-		s->routed_write++;
-		return;
-	case ROUTE_ACT_READ:
-		s->routed_read++;
-		return;
-	case ROUTE_ACT_FALLBACK:
-		s->routed_fallback++;
-		return;
-	case ROUTE_ACT_DESK:
-		s->refused++;
-		return;
-	case ROUTE_ACT_HOLD:
-	case ROUTE_ACT_NONE:
-	case ROUTE_ACT_N:
-		return;
-	}
-}
-
 /* Held no longer, or never: the desk says why. */
 static void send_to_desk(struct ruling *r)
 {
@@ -190,7 +164,7 @@ static void finish(struct app *app, struct conn *c, const struct spop_frame *f,
 {
 	struct answer none = {.unset = engine == NOTIFY_HOLD};
 
-	count(&app->agent.stats, r);
+	stats_ruling(&app->agent.stats, r);
 	app->agent.answered++;
 	/* Without room nothing is decoded, so there is room. */
 	if (!reply(c, f->stream_id, f->frame_id,
@@ -238,17 +212,6 @@ static struct ruling rule(struct app *app, struct intent *it)
 	return decide_route(&app->decide, it);
 }
 
-/* What the first bytes were; once a connection, so not when it asks again. */
-static void count_startup(
-    struct feed_stats *s, enum decide_startup startup, const struct intent *it)
-{
-	s->startup_bad += startup == DECIDE_STARTUP_BAD;
-	s->startup_unread += (it->flags & INTENT_F_TLS) != 0;
-	s->startup_chosen += (it->flags & INTENT_F_OPTIONS) != 0;
-	s->startup_replication += (it->flags & INTENT_F_REPLICATION) != 0;
-	s->startup_cancel += (it->flags & INTENT_F_CANCEL) != 0;
-}
-
 static void take(struct app *app, struct conn *c, const struct spop_frame *f,
     const struct notify *n)
 {
@@ -262,7 +225,7 @@ static void take(struct app *app, struct conn *c, const struct spop_frame *f,
 		return;
 	}
 	if (n->engine == NOTIFY_ROUTE)
-		count_startup(&a->stats, startup, &it);
+		stats_startup(&a->stats, startup, &it);
 	if (must_queue(app, n, &it) && has_place(app, &it)) {
 		keep_for_server(app, c, f, &it);
 		return;
@@ -302,7 +265,10 @@ enum spop_status agent_notify(
 	return SPOP_ST_NONE;
 }
 
-/* The hold lets go of an entry; its connection has one fewer. */
+/*
+ * The hold lets go of an entry; its connection has one fewer. Before the answer
+ * goes: sending may end a connection, and with it any entry.
+ */
 static void let_go(struct agent *a, const struct hold_entry *e, struct mono now)
 {
 	struct conn *c = conn_find(&a->app->conns, e->s.conn);
@@ -315,18 +281,27 @@ static void let_go(struct agent *a, const struct hold_entry *e, struct mono now)
 		    ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
-/* Answers a held stream, if its connection still is and takes it. */
+/* Answers a stream that was held, if its connection still is and takes it. */
 static void answer_held(
-    struct agent *a, const struct hold_entry *e, struct answer answer)
+    struct agent *a, const struct hold_entry *was, struct answer answer)
 {
-	struct conn *c = conn_find(&a->app->conns, e->s.conn);
+	struct conns *cs = &a->app->conns;
+	struct conn *c = conn_find(cs, was->s.conn);
 
-	if (c == NULL)
-		return;
-	if (reply(c, e->s.stream_id, e->s.frame_id, answer))
+	if (c != NULL && !reply(c, was->s.stream_id, was->s.frame_id, answer)) {
+		/* Many leave at once: what fills the buffer goes first. */
 		conn_mark(c);
-	else
-		log_debug("drop conn=%u.%u why=room", c->ref.index, c->ref.gen);
+		conns_flush(cs);
+		c = conn_find(cs, was->s.conn);
+		if (c != NULL &&
+		    !reply(c, was->s.stream_id, was->s.frame_id, answer)) {
+			log_debug("drop conn=%u.%u why=room", c->ref.index,
+			    c->ref.gen);
+			return;
+		}
+	}
+	if (c != NULL)
+		conn_mark(c);
 }
 
 /* In order of arrival and at the pace of the bucket. */
@@ -336,15 +311,16 @@ static void release_from(struct agent *a, struct hold *h, struct mono now)
 
 	while ((e = hold_look(h, now)) != NULL) {
 		struct ruling r = decide_route(&a->app->decide, &e->s.it);
+		struct hold_entry was = *e;
 
 		if (r.snap == NULL || r.d.kind == ROUTE_WAIT) {
 			hold_pass(h, e);
 			continue;
 		}
-		count(&a->stats, &r);
-		answer_held(a, e, answer_of(&r));
-		let_go(a, e, now);
 		hold_done(h, e);
+		let_go(a, &was, now);
+		stats_ruling(&a->stats, &r);
+		answer_held(a, &was, answer_of(&r));
 	}
 }
 
@@ -358,7 +334,7 @@ static void release(struct agent *a, struct mono now)
  * Whose time is over goes to the desk, which says why; where nothing is known
  * nothing is decided, and the action `hold` is taken back for the second way.
  */
-static void end_wait(struct agent *a, const struct hold_entry *e,
+static void end_wait(struct agent *a, const struct hold_entry *was,
     struct ruling *r, struct mono now)
 {
 	struct answer answer = {.unset = true};
@@ -367,9 +343,9 @@ static void end_wait(struct agent *a, const struct hold_entry *e,
 		send_to_desk(r);
 	if (r->snap != NULL)
 		answer = answer_of(r);
-	count(&a->stats, r);
-	answer_held(a, e, answer);
-	let_go(a, e, now);
+	let_go(a, was, now);
+	stats_ruling(&a->stats, r);
+	answer_held(a, was, answer);
 }
 
 static void expire(struct agent *a, struct mono now)
@@ -377,10 +353,11 @@ static void expire(struct agent *a, struct mono now)
 	struct hold_entry *e;
 
 	while ((e = hold_expired(&a->hold, now)) != NULL) {
-		struct ruling r = decide_route(&a->app->decide, &e->s.it);
+		struct hold_entry was = *e;
+		struct ruling r = decide_route(&a->app->decide, &was.s.it);
 
-		end_wait(a, e, &r, now);
 		hold_drop(&a->hold, e);
+		end_wait(a, &was, &r, now);
 	}
 }
 
@@ -515,10 +492,12 @@ void agent_abort(struct app *app, struct conn *c, const struct spop_frame *f)
 static void give_back(
     struct agent *a, struct hold *h, struct hold_entry *e, struct mono now)
 {
+	struct hold_entry was = *e;
+
 	a->stats.undecided++;
-	answer_held(a, e, (struct answer){.unset = true});
-	let_go(a, e, now);
 	hold_drop(h, e);
+	let_go(a, &was, now);
+	answer_held(a, &was, (struct answer){.unset = true});
 }
 
 static void give_all_back(struct agent *a, struct hold *h, struct mono now)
@@ -556,21 +535,38 @@ static int moved_to(
 	return i;
 }
 
+/* Those who stay get their listener's new place, the others are marked. */
+static void move_queue(
+    struct agent *a, struct hold *h, uint16_t queue, const struct conf *conf)
+{
+	struct hold_entry *e = hold_first(h, queue);
+
+	for (; e != NULL; e = hold_next(h, e)) {
+		int listen = moved_to(a->app->conf, conf, e->s.it.listen);
+
+		if (listen == -1)
+			e->s.it.want = INTENT_NONE;
+		else
+			hold_move(h, e, (uint16_t)listen);
+	}
+}
+
+/* The queue is looked through anew after each: an answer may end others. */
 static void move_all(
     struct agent *a, struct hold *h, const struct conf *conf, struct mono now)
 {
 	for (uint16_t i = 0; i < LIM_CLUSTERS; i++) {
-		struct hold_entry *e = hold_first(h, i), *next;
+		struct hold_entry *e;
 
-		for (; e != NULL; e = next) {
-			int listen =
-			    moved_to(a->app->conf, conf, e->s.it.listen);
-
-			next = hold_next(h, e);
-			if (listen == -1)
-				give_back(a, h, e, now);
-			else
-				hold_move(h, e, (uint16_t)listen);
+		move_queue(a, h, i, conf);
+		e = hold_first(h, i);
+		while (e != NULL) {
+			if (e->s.it.want != INTENT_NONE) {
+				e = hold_next(h, e);
+				continue;
+			}
+			give_back(a, h, e, now);
+			e = hold_first(h, i);
 		}
 	}
 }

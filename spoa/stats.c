@@ -1,5 +1,5 @@
 /*
- * stats.c - the latency histogram; see stats.h.
+ * stats.c - what the agent counts; see stats.h.
  */
 #include "stats.h"
 
@@ -12,4 +12,41 @@ void stats_latency(struct feed_stats *s, uint64_t n, struct dur d)
 		i++;
 	s->latency[i] += n;
 	s->latency_sum_us += n * (uint64_t)d.us;
+}
+
+void stats_ruling(struct feed_stats *s, const struct ruling *r)
+{
+	assert(s != NULL && r != NULL);
+	if (r->snap == NULL) {
+		s->undecided++;
+		return;
+	}
+	switch ((enum route_action)r->d.action) {
+	case ROUTE_ACT_WRITE:
+		s->routed_write++;
+		return;
+	case ROUTE_ACT_READ:
+		s->routed_read++;
+		return;
+	case ROUTE_ACT_FALLBACK:
+		s->routed_fallback++;
+		return;
+	case ROUTE_ACT_DESK:
+		s->refused++;
+		return;
+	case ROUTE_ACT_HOLD:
+	case ROUTE_ACT_NONE:
+	case ROUTE_ACT_N:
+		return;
+	}
+}
+
+void stats_startup(
+    struct feed_stats *s, enum decide_startup startup, const struct intent *it)
+{
+	s->startup_bad += startup == DECIDE_STARTUP_BAD;
+	s->startup_unread += (it->flags & INTENT_F_TLS) != 0;
+	s->startup_chosen += (it->flags & INTENT_F_OPTIONS) != 0;
+	s->startup_replication += (it->flags & INTENT_F_REPLICATION) != 0;
+	s->startup_cancel += (it->flags & INTENT_F_CANCEL) != 0;
 }

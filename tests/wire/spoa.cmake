@@ -5,3 +5,11 @@ patroute_pytest(wire_spoa_waits wire 120 spoa_waits.py)
 patroute_pytest(wire_spoa_daemon wire 120 spoa_daemon.py)
 patroute_pytest(wire_spoa_tls wire 120 spoa_tls.py)
 patroute_pytest(wire_spoa_haproxy wire 300 spoa_haproxy.py)
+
+# Counts the heap's calls by standing in front of them; a sanitizer stands there
+# already.
+if(CMAKE_BUILD_TYPE MATCHES "^(Debug|RelWithDebInfo)$")
+	add_library(malloc_count MODULE malloc_count.c)
+	target_link_libraries(malloc_count PRIVATE patroute_warnings)
+	patroute_pytest(wire_spoa_malloc wire 120 spoa_malloc.py)
+endif()

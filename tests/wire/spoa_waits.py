@@ -192,3 +192,25 @@ def test_c2_a_prober_that_comes_is_asked_at_once(folder):
         # Steadily it asks each half second; here most gaps are of 100 ms.
         at = site.prober.ping_at[:9]
         assert sorted(b - a for a, b in zip(at, at[1:]))[2] < 0.4
+
+
+def test_r1_many_of_one_connection_leave_at_once(folder):
+    """More answers than its buffer holds: each of them arrives."""
+    with Site(folder, min_lsn_wait="10s", hold_release_rate=100000,
+              hold_timeout="20s") as site:
+        c = site.conn()
+        tell(site, 100, 100)
+        c.send(b"".join(hold(i + 1, 1, "mixed", first=wanting(150))
+                        for i in range(400)))
+        assert site.stats(lsn_waited=400)["lsn_now"] == 400
+        tell(site, 150, 150)
+        assert [c.next().stream for _ in range(400)] == list(range(1, 401))
+        # Likewise where they go by a reload: HAProxy's second way is theirs.
+        site.tell_nobody()
+        c.send(b"".join(hold(i + 1, 2, "write") for i in range(400)))
+        assert site.stats(held=400)["hold_now"] == 400
+        site.agent.write(Agent.LISTEN.replace("listen write", "listen other"))
+        site.agent.process.send_signal(signal.SIGHUP)
+        got = [c.next() for _ in range(400)]
+        assert all(f.unset == ["action"] for f in got)
+        assert [f.stream for f in got] == list(range(1, 401))
