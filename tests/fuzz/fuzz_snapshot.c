@@ -41,6 +41,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!snap_decode(slice_of(data, size), &s))
 		return 0;
 	assert(snap_check(&s) && is_snap_same(&s, &s));
+	assert(snap_why_text((enum snap_why)s.write_why)[0] != '\0' ||
+	    s.write_why == SNAP_WHY_NONE);
+	for (unsigned i = 0; i < s.n; i++) {
+		assert(snap_role_name((enum snap_role)s.m[i].role) != NULL);
+		assert(snap_why_name((enum snap_why)s.m[i].why) != NULL);
+	}
 	len = snap_encode(&s, buf, sizeof(buf));
 	assert(len == size && memcmp(buf, data, size) == 0);
 	route_all(&s);

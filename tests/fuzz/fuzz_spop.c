@@ -66,6 +66,42 @@ static void check_ack(const struct spop_frame *f)
 	assert(again.frame_id == f->frame_id);
 }
 
+/* What is written fits, or nothing is; what fits can be read. */
+static void check_room(const struct spop_frame *f)
+{
+	unsigned char buf[LIM_SPOP_FRAME_MIN];
+	enum spop_status status =
+	    (enum spop_status)(spop_disconnect_get(f->payload) % 100);
+	struct spop_hello hello = {.pipelining = (f->flags & 1) != 0,
+	    .async = (f->flags & 2) != 0,
+	    .healthcheck = (f->flags & 4) != 0,
+	    .max_frame_size = LIM_SPOP_FRAME};
+	struct spop_var var = {.name = slice_str("action"),
+	    .scope = SPOP_SCOPE_SESS,
+	    .unset = true};
+	struct spop_ack ack = {f->stream_id, f->frame_id, &var, 1};
+	struct spop_frame again;
+	/* Now and then all of it. */
+	size_t room = f->payload.len * 7 % (sizeof(buf) + 1), n;
+
+	n = spop_put_disconnect(buf, room, SPOP_AGENT_DISCONNECT, status);
+	if (n > 0) {
+		assert(n <= room &&
+		    spop_frame_get(slice_of(buf, n), sizeof(buf), &again) ==
+			SPOP_OK);
+		assert(spop_disconnect_get(again.payload) == status);
+	}
+	n = spop_put_haproxy_hello(buf, room, &hello);
+	if (n > 0) {
+		assert(n <= room &&
+		    spop_frame_get(slice_of(buf, n), sizeof(buf), &again) ==
+			SPOP_OK);
+		assert(spop_hello_get(again.payload, &hello) == SPOP_ST_NONE);
+	}
+	n = spop_put_ack(buf, room, &ack);
+	assert(n <= room);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice in = slice_of(data, size);
@@ -76,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(f.size <= in.len && f.size > SPOP_LENGTH);
 		check_notify(f.payload);
 		check_hello(f.payload);
-		(void)spop_disconnect_get(f.payload);
+		check_room(&f);
 		check_ack(&f);
 		in = slice_skip(in, f.size);
 	}
