@@ -19,22 +19,24 @@ WRITES = ["write", "mixed"]
 
 def change(lab, tmp_path, name, **options):
     """One run; its history and the numbers by label."""
-    h = run_once(lab, name, path.targets(mixed=True), tmp_path / "h.jsonl",
-                 **options)
+    h = path.measured(lambda: run_once(
+        lab, name, path.targets(mixed=True), tmp_path / "h.jsonl",
+        **options))
     return h, path.numbers(h)
 
 
-def demand_ours(h, found):
+def demand_ours(lab, h, found):
     """What must hold of ours in every change of the leader."""
-    demand(invariants.i1_leader_only(h, labels=WRITES),
-           invariants.i3_no_lingering(h, labels=WRITES),
-           invariants.i16_reads(h, labels=["read"],
-                                until=h.mark_at("undo")))
-    for label in WRITES:
-        assert found[label]["misrouted"]["n"] == 0
-    assert found["read"]["misrouted"]["n"] == 0
-    assert found["read"]["failed"]["n"] == 0, found["read"]["failed"]
-    assert found["write"]["first_right_write"] <= FIRST_WRITE
+    with path.explained(lab, h, [*WRITES, "read"]):
+        demand(invariants.i1_leader_only(h, labels=WRITES),
+               invariants.i3_no_lingering(h, labels=WRITES),
+               invariants.i16_reads(h, labels=["read"],
+                                    until=h.mark_at("undo")))
+        for label in WRITES:
+            assert found[label]["misrouted"]["n"] == 0
+        assert found["read"]["misrouted"]["n"] == 0
+        assert found["read"]["failed"]["n"] == 0, found["read"]["failed"]
+        assert found["write"]["first_right_write"] <= FIRST_WRITE
 
 
 def demand_sessions(found, label="write"):
@@ -47,10 +49,11 @@ def demand_sessions(found, label="write"):
 def test_switchover(lab, tmp_path):
     """Planned: nobody fails, nobody comes to the wrong member."""
     h, found = change(lab, tmp_path, "switchover", after=8.0)
-    demand_ours(h, found)
+    demand_ours(lab, h, found)
     demand_sessions(found)
-    for label in ("write", "mixed"):
-        assert found[label]["failed"]["n"] == 0, found[label]["failed"]
+    with path.explained(lab, h, WRITES):
+        for label in WRITES:
+            assert found[label]["failed"]["n"] == 0, found[label]["failed"]
     classic = found["classic-write"]
     assert classic["misrouted"]["n"] + classic["failed"]["n"] > 0
     assert found["classic-read"]["misrouted"]["n"] > 0
@@ -60,7 +63,7 @@ def test_switchover(lab, tmp_path):
 def test_leader_killed(lab, tmp_path):
     """The host is gone without a word: writes wait or get a sentence."""
     h, found = change(lab, tmp_path, "kill", after=8.0)
-    demand_ours(h, found)
+    demand_ours(lab, h, found)
     assert found["classic-write"]["first_right_write"] > FIRST_WRITE
     assert invariants.i16_reads(h, labels=["classic-read"]).violations
 
@@ -79,7 +82,7 @@ def test_leader_frozen_and_thawed(lab, tmp_path):
         meter.run(1)
     h, found = change(lab, tmp_path, "freeze", after=6.0, through=4.0,
                       prepare=reload)
-    demand_ours(h, found)
+    demand_ours(lab, h, found)
     for label in WRITES:
         demand_sessions(found, label)
         assert found[label]["old_sessions"]["n"] >= 5
@@ -92,7 +95,7 @@ def test_leader_frozen_and_thawed(lab, tmp_path):
 def test_patroni_stopped(lab, tmp_path):
     """Patroni stops PostgreSQL and gives the key away."""
     h, found = change(lab, tmp_path, "stop-patroni", after=8.0)
-    demand_ours(h, found)
+    demand_ours(lab, h, found)
     demand_sessions(found)
     assert found["classic-write"]["first_right_write"] > FIRST_WRITE
 
@@ -109,11 +112,13 @@ def test_switchover_without_us(lab, tmp_path, monkeypatch):
         for program in ("agent", "prober"):
             lab_.kill_program(vip, program)
         meter.run(2)
-    h = run_once(lab, "alone", path.targets(), tmp_path / "h.jsonl",
-                 after=8.0, prepare=kill)
+    h = path.measured(lambda: run_once(
+        lab, "alone", path.targets(), tmp_path / "h.jsonl", after=8.0,
+        prepare=kill))
     found = path.numbers(h)
-    for ours, classic in path.CONTROL.items():
-        assert found[ours]["misrouted"]["n"] <= \
-            found[classic]["misrouted"]["n"]
-    assert found["write"]["first_right_write"] <= \
-        found["classic-write"]["first_right_write"]
+    with path.explained(lab, h, path.OURS):
+        for ours, classic in path.CONTROL.items():
+            assert found[ours]["misrouted"]["n"] <= \
+                found[classic]["misrouted"]["n"]
+        assert found["write"]["first_right_write"] <= \
+            found["classic-write"]["first_right_write"]
