@@ -41,7 +41,7 @@ struct conf_cluster {
 	uint8_t etcd_n;
 	enum conf_etcd_api etcd_api; /* auto */
 	char etcd_ca[LIM_TEXT], etcd_cert[LIM_TEXT], etcd_key[LIM_TEXT];
-	char etcd_auth[LIM_TEXT]; /* a file, USER:PASSWORD */
+	char etcd_auth[LIM_TEXT];                  /* a file, USER:PASSWORD */
 	struct conf_endpoint patroni[LIM_MEMBERS]; /* where to ask /cluster */
 	uint8_t patroni_n;
 	struct conf_map map[LIM_MEMBERS];

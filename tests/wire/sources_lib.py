@@ -27,10 +27,11 @@ def now_us():
 class Driver:
     """Runs sources_driver; its lines are dicts in the order they came."""
 
-    def __init__(self, *args, program=DRIVER):
+    def __init__(self, *args, program=DRIVER, **env):
         self.err = tempfile.TemporaryFile("w+")
         self.p = subprocess.Popen(
             [str(program), *map(str, args)], stdin=subprocess.PIPE,
+            env={**os.environ, **{k: str(v) for k, v in env.items()}},
             stdout=subprocess.PIPE, stderr=self.err, text=True)
         self.lines = []
         self._queue = queue.Queue()
@@ -136,12 +137,48 @@ class Driver:
             self.p.kill()
 
 
+class Authority:
+    """A CA of the test's own; cert() gives (certificate, key) files."""
+
+    NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+
+    def __init__(self, folder, name="ca"):
+        self.folder, self.name = pathlib.Path(folder), name
+        self.pem = self.folder / f"{name}.pem"
+        self._openssl("req", "-x509", *self.NEW_KEY, "-nodes",
+                      "-days", "2", "-subj", f"/CN={name}", "-keyout",
+                      self.folder / f"{name}.key", "-out", self.pem)
+
+    @staticmethod
+    def _openssl(*args):
+        subprocess.run(["openssl", *map(str, args)], check=True, cwd="/",
+                       capture_output=True)
+
+    def cert(self, name, names="DNS:db1", days=2):
+        base = self.folder / f"{self.name}-{name}"
+        key, request, pem = (base.with_suffix(f".{end}")
+                             for end in ("key", "csr", "crt"))
+        self._openssl("req", *self.NEW_KEY, "-nodes", "-subj",
+                      f"/CN={name}", "-keyout", key, "-out", request)
+        extra = base.with_suffix(".ext")
+        extra.write_text(f"subjectAltName={names}\n")
+        self._openssl("x509", "-req", "-in", request, "-CA", self.pem,
+                      "-CAkey", self.folder / f"{self.name}.key",
+                      "-CAcreateserial", "-days", days, "-out", pem,
+                      "-extfile", extra)
+        key.chmod(0o600)
+        return pem, key
+
+
 class Peer:
     """A scripted peer on loopback: one handler a connection, one at a time
     unless it says otherwise."""
 
-    def __init__(self, handler, parallel=False):
-        self.sock = socket.create_server(("127.0.0.1", 0), backlog=64)
+    def __init__(self, handler, parallel=False, tls=None, host="127.0.0.1"):
+        self.sock = socket.create_server(
+            (host, 0), backlog=64,
+            family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.tls = tls
         self.port = self.sock.getsockname()[1]
         self.accepted = []
         self.handler, self.parallel = handler, parallel
@@ -162,8 +199,11 @@ class Peer:
                 self._one(conn)
 
     def _one(self, conn):
-        with conn, contextlib.suppress(OSError):
-            self.handler(self, conn)
+        with contextlib.suppress(OSError):
+            if self.tls is not None:
+                conn = self.tls.wrap_socket(conn, server_side=True)
+            with conn:
+                self.handler(self, conn)
 
     def __enter__(self):
         return self
@@ -363,9 +403,9 @@ class Postgres:
             cur.execute(text)
             return cur.fetchall() if cur.description else None
 
-    def driver(self, user=None, dbname="postgres", passfile=None):
+    def driver(self, user=None, dbname="postgres", passfile=None, **env):
         return Driver("sql", "127.0.0.1", self.port, user or self.PROBER,
-                      dbname, passfile or self.passfile)
+                      dbname, passfile or self.passfile, **env)
 
     def __enter__(self):
         return self

@@ -1,13 +1,15 @@
 """Patroni's REST API: bodies as they are, and bytes it never sends."""
+import base64
 import gzip
 import json
 import os
 import signal
 import socket
+import ssl
 import time
 
 import pytest
-from sources_lib import Driver, Peer, read_request, reply
+from sources_lib import Authority, Driver, Peer, read_request, reply, wait_for
 
 STATUS = json.dumps({
     "state": "running", "postmaster_start_time": "2026-01-01 00:00:00+00:00",
@@ -145,6 +147,154 @@ def test_hostile(what):
         with open(f"/proc/{d.p.pid}/status", encoding="ascii") as f:
             rss = [x for x in f if x.startswith("VmRSS")][0]
         print(what, rss.split()[1], "kB")
+
+
+# ---- TLS, passwords, IPv6 ----
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+def server_tls(ca, pair, client=False):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*pair)
+    if client:
+        tls.load_verify_locations(ca.pem)
+        tls.verify_mode = ssl.CERT_REQUIRED
+    return tls
+
+
+def heard(d):
+    """What came of it; a machine that stood still says nothing ("local")."""
+    for _ in range(5):
+        rc = d.item("ask")["rc"]
+        if rc != "local":
+            break
+    return rc
+
+
+def test_tls_is_verified(ca, tmp_path):
+    """By the CA, the name and the time; nothing of it can be turned off."""
+    other = Authority(tmp_path, "other")
+    good = server_tls(ca, ca.cert("db1"))
+    cases = [
+        (good, {"REST_CA": ca.pem, "PEER_NAME": "db1"}, "ok"),
+        (good, {"REST_CA": ca.pem, "PEER_NAME": "db2"}, "tls"),
+        (good, {"REST_CA": ca.pem}, "tls"),
+        (good, {"REST_CA": other.pem, "PEER_NAME": "db1"}, "tls"),
+        (good, {"PEER_NAME": "db1"}, "tls"),
+        (server_tls(ca, ca.cert("ip", "IP:127.0.0.1")),
+         {"REST_CA": ca.pem}, "ok"),
+        (server_tls(ca, ca.cert("old", days=-1)),
+         {"REST_CA": ca.pem, "PEER_NAME": "db1"}, "tls"),
+    ]
+    for tls, env, want in cases:
+        with Peer(answers(reply(STATUS)), tls=tls) as peer, Driver(
+                "patroni", "127.0.0.1", peer.port, REST_TLS=1, **env) as d:
+            assert heard(d) == want, env
+    # Cleartext where TLS was asked for is no way out.
+    def cleartext(_, conn):
+        conn.recv(65536)
+        conn.sendall(reply(STATUS))
+
+    with Peer(cleartext) as peer, Driver(
+            "patroni", "127.0.0.1", peer.port, REST_TLS=1, PEER_NAME="db1",
+            REST_CA=ca.pem) as d:
+        assert heard(d) == "tls"
+
+
+def test_a_client_certificate(ca):
+    tls = server_tls(ca, ca.cert("db1"), client=True)
+    # TLS 1.3 tells the client of a refusal only after the handshake.
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    pem, key = ca.cert("patroute")
+    env = {"REST_TLS": 1, "REST_CA": ca.pem, "PEER_NAME": "db1"}
+    with Peer(answers(reply(STATUS)), tls=tls) as peer:
+        with Driver("patroni", "127.0.0.1", peer.port, REST_CERT=pem,
+                    REST_KEY=key, **env) as d:
+            assert heard(d) == "ok"
+        with Driver("patroni", "127.0.0.1", peer.port, **env) as d:
+            assert heard(d) == "tls"
+
+
+def test_a_password_is_shown_and_not_logged(tmp_path):
+    heads = []
+
+    def handler(_, conn):
+        heads.append(conn.recv(65536).decode())
+        conn.sendall(reply(STATUS))
+
+    auth = tmp_path / "auth"
+    auth.write_text("patroute:not-for-logs\n")
+    with Peer(handler) as peer:
+        with Driver("patroni", "127.0.0.1", peer.port, REST_AUTH=auth) as d:
+            assert d.item("ask")["rc"] == "ok"
+            assert "not-for-logs" not in d.log()
+        with driver(peer) as d:
+            assert d.item("ask")["rc"] == "ok"
+    line = base64.b64encode(b"patroute:not-for-logs").decode()
+    assert f"Authorization: Basic {line}\r\n" in heads[0]
+    assert "Authorization" not in heads[1]
+
+
+def test_401_is_no_status():
+    with Peer(answers(reply(STATUS, "401 Unauthorized"))) as peer, \
+            driver(peer) as d:
+        assert d.item("ask")["rc"] == "parse"
+
+
+def test_ipv6():
+    try:
+        peer = Peer(answers(reply(STATUS)), host="::1")
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with peer, Driver("patroni", "::1", peer.port) as d:
+        assert d.item("ask")["rc"] == "ok"
+        assert d.item("primary")["primary_200"] == 1
+
+
+# ---- GET /cluster, where no DCS is seen ----
+
+CLUSTER = json.dumps({"members": [
+    {"name": "node1", "role": "leader", "state": "running",
+     "api_url": "http://10.0.0.1:8008/patroni", "host": "10.0.0.1",
+     "port": 5432, "timeline": 3},
+    {"name": "node2", "role": "replica", "state": "streaming",
+     "api_url": "http://[fd00::2]:8008/patroni", "host": "fd00::2",
+     "port": 5433, "timeline": 3, "tags": {"noloadbalance": True}}]})
+
+
+def test_cluster_names_the_members():
+    asked = []
+
+    def handler(_, conn):
+        asked.append(read_request(conn)[0].split()[1])
+        conn.sendall(reply(CLUSTER))
+
+    with Peer(handler) as peer, driver(peer) as d:
+        d.say("cluster")
+        view = d.view()
+        assert asked == ["/cluster"] and not view["has_leader"]
+        one, two = view["members"]
+        assert (one["name"], one["host"], one["port"]) == \
+            ("node1", "10.0.0.1", 5432)
+        assert (two["api_host"], two["api_port"], two["port"]) == \
+            ("fd00::2", 8008, 5433)
+        assert (one["noloadbalance"], two["noloadbalance"]) == (0, 1)
+
+
+@pytest.mark.parametrize("data", [
+    reply(CLUSTER, "503 Service Unavailable"), b"", reply("{}"),
+    reply('{"members": []}'), reply("<html>")],
+    ids=["503", "closed", "empty", "nobody", "html"])
+def test_a_failed_cluster_says_nothing(data):
+    """Patroni asks its DCS first: its failure is no word on the member."""
+    with Peer(answers(data)) as peer, driver(peer) as d:
+        d.say("cluster")
+        wait_for(lambda: peer.accepted, "the question")
+        assert d.drain(0.3) == []
+        assert d.item("ask")["src"] == 2
 
 
 def test_refused():

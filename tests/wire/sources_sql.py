@@ -2,6 +2,7 @@
 import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import struct
 import subprocess
@@ -9,7 +10,7 @@ import time
 
 import psycopg2
 import pytest
-from sources_lib import Driver, Peer, Postgres, wait_for
+from sources_lib import Authority, Driver, Peer, Postgres, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +183,64 @@ def test_tls_and_the_way_back_from_it():
         pg.sql("SELECT pg_reload_conf()")
         with pg.driver() as d:
             wait_for(lambda: d.item("ask")["rc"] == "auth", "a refusal")
+
+
+def test_tls_verified(tmp_path):
+    """verify-full wants the CA, the name and the server's own certificate;
+    the other modes what libpq says of them."""
+    ca, other = Authority(tmp_path), Authority(tmp_path, "other")
+    with Postgres() as pg:
+        for file, to in zip(ca.cert("db1"), ("server.crt", "server.key")):
+            shutil.copy(file, f"{pg.data}/{to}")
+            shutil.chown(f"{pg.data}/{to}", "postgres")
+            os.chmod(f"{pg.data}/{to}", 0o600)
+        shutil.copy(ca.pem, f"{pg.data}/ca.pem")
+        os.chmod(f"{pg.data}/ca.pem", 0o644)
+        pg.configure("ssl=on\nssl_ca_file='ca.pem'\n")
+        hba = pathlib.Path(pg.data, "pg_hba.conf")
+        hba.write_text("hostssl all certified all cert\n" + hba.read_text())
+        pg.sql("CREATE ROLE certified LOGIN")
+        pg.sql("SELECT pg_reload_conf()")
+        wait_for(lambda: pg.sql("SHOW ssl") == [("on",)], "TLS")
+        full = {"SQL_VERIFY": "full", "SQL_CA": ca.pem, "PEER_NAME": "db1"}
+        cases = [(full, "ok"), ({**full, "PEER_NAME": "db2"}, "tls"),
+                 ({**full, "SQL_CA": other.pem}, "tls"),
+                 ({**full, "SQL_VERIFY": "ca", "PEER_NAME": "db2"}, "ok")]
+        for env, want in cases:
+            with pg.driver(**env) as d:
+                assert d.item("ask")["rc"] == want, env
+        # A certificate in the password's place.
+        pem, key = ca.cert("certified")
+        with pg.driver(user="certified", SQL_CERT=pem, SQL_KEY=key,
+                       **full) as d:
+            assert d.item("ask")["rc"] == "ok"
+        with pg.driver(user="certified", **full) as d:
+            assert d.item("ask")["rc"] in ("auth", "tls")
+
+
+def test_terminated_every_second_and_full(pg):
+    """Whatever ends the connection, the next answer is there at once; while
+    the server is full it says that it lives."""
+    with pg.driver() as d, contextlib.ExitStack() as stack:
+        d.say("every 50")
+        for _ in range(5):
+            d.next(lambda x: x["rc"] == "ok")
+            pg.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                   "WHERE application_name = 'patroute-prober'")
+            d.next(lambda x: x["rc"] in ("stopping", "lost"))
+        d.next(lambda x: x["rc"] == "ok")
+        with pytest.raises(psycopg2.OperationalError):
+            for _ in range(20):
+                c = pg.connect(pg.PROBER, pg.SECRET)
+                stack.callback(c.close)
+        # The connection that stands goes on while all others are refused.
+        before = len(d.lines)
+        for _ in range(5):
+            d.next(lambda x: x["kind"] == "item")
+        assert all(x["rc"] == "ok" for x in d.lines[before:]
+                   if x["kind"] == "item")
+        pg.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+               "WHERE application_name = 'patroute-prober'")
 
 
 def test_a_frozen_server_is_silence(pg):
