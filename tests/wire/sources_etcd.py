@@ -182,10 +182,11 @@ def test_our_own_pause_is_followed_by_a_new_read(etcd):
 
 class Swallower:
     """A proxy before a real etcd: what a watch says is swallowed while it is
-    `on`."""
+    `on`, and what asks for one waits while `hold` is clear."""
 
-    def __init__(self, port):
-        self.on, self.to = False, port
+    def __init__(self, port, mark=b"/v3/watch"):
+        self.on, self.to, self.mark = False, port, mark
+        self.hold = None
         self.heard = b""
         self.peer = Peer(self.handle, parallel=True)
         self.port = self.peer.port
@@ -201,8 +202,10 @@ class Swallower:
                     if not got:
                         break
                     self.heard += got
-                    if b"/v3/watch" in got:
+                    if self.mark in got:
                         is_watch.set()
+                        if self.hold:
+                            self.hold.wait(5)
                     up.sendall(got)
             with contextlib.suppress(OSError):
                 up.shutdown(socket.SHUT_RDWR)

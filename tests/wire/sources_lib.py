@@ -235,9 +235,17 @@ def reply(body, status="200 OK", extra=""):
             ).encode() + body
 
 
+_given = set()
+
+
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
+    """Never the same one twice: scenarios run beside each other."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            port = s.getsockname()[1]
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def wait_for(test, what, timeout=20.0):
@@ -265,9 +273,11 @@ LOOPBACK = _loopback()
 
 
 class Etcd:
-    """Real etcd members on loopback, one cluster."""
+    """Real etcd members on loopback, one cluster. `extra`: more of etcd's
+    options; `scheme`, `ctl_args`: how clients reach it."""
 
-    def __init__(self, n=1):
+    def __init__(self, n=1, extra=(), scheme="http", ctl_args=()):
+        self.extra, self.scheme, self.ctl_args = extra, scheme, ctl_args
         self.dir = tempfile.mkdtemp(prefix="patroute-etcd-")
         self.client = [free_port() for _ in range(n)]
         self.peer = [free_port() for _ in range(n)]
@@ -280,21 +290,24 @@ class Etcd:
         self.p[i] = subprocess.Popen(
             ["etcd", "--name", f"m{i}", "--data-dir", f"{self.dir}/m{i}",
              "--listen-client-urls", ",".join(
-                 f"http://{each}:{self.client[i]}" for each in LOOPBACK),
-             "--advertise-client-urls", f"http://127.0.0.1:{self.client[i]}",
+                 f"{self.scheme}://{each}:{self.client[i]}"
+                 for each in LOOPBACK),
+             "--advertise-client-urls",
+             f"{self.scheme}://127.0.0.1:{self.client[i]}",
              "--listen-peer-urls", f"http://127.0.0.1:{self.peer[i]}",
              "--initial-advertise-peer-urls",
              f"http://127.0.0.1:{self.peer[i]}",
              "--initial-cluster-token", token,
              "--initial-cluster", ",".join(
                  f"m{k}=http://127.0.0.1:{p}"
-                 for k, p in enumerate(self.peer))],
+                 for k, p in enumerate(self.peer)), *self.extra],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def ctl(self, *args, endpoint=0):
         return subprocess.run(
             ["etcdctl", "--command-timeout=3s", "--endpoints",
-             f"127.0.0.1:{self.client[endpoint]}", *args],
+             f"{self.scheme}://127.0.0.1:{self.client[endpoint]}",
+             *self.ctl_args, *args],
             env={"ETCDCTL_API": "3", "PATH": os.environ["PATH"]},
             capture_output=True, text=True)
 
