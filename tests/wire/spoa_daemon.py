@@ -1,4 +1,5 @@
 """patroute-spoa as a daemon: its options, sockets, signals, reloads, errors."""
+import grp
 import os
 import pathlib
 import pwd
@@ -61,6 +62,7 @@ def test_b1_sockets_and_privileges(folder):
             mode = path.stat()
             assert stat.S_IMODE(mode.st_mode) == 0o660
             assert pwd.getpwuid(mode.st_uid).pw_name == USER
+            assert grp.getgrgid(mode.st_gid).gr_name == agent.group
         assert Spop(("127.0.0.1", port)).ask(route(1)).vars == {}
         status = pathlib.Path(f"/proc/{agent.process.pid}/status").read_text()
         assert "NoNewPrivs:\t1" in status
