@@ -28,12 +28,12 @@ enum job {
 static void usage(FILE *out)
 {
 	(void)fputs("usage: patroute-spoa [-c FILE] [--check | --ping]\n"
-		    "       patroute-spoa --version | -h\n"
+		    "       patroute-spoa -v | -h\n"
 		    "\n"
 		    "  -c FILE    configuration, default " CONF_DEFAULT "\n"
 		    "  --check    check the configuration and exit\n"
 		    "  --ping     ask the running agent, as HAProxy does\n"
-		    "  --version  say the version\n",
+		    "  -v         say the version\n",
 	    out);
 }
 
@@ -50,7 +50,7 @@ static enum job read_options(int argc, char **argv, const char **conf)
 	enum job job = JOB_RUN;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:vh", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			*conf = optarg;
