@@ -236,6 +236,19 @@ static void broken_together(void **state)
 	     "\"/nowhere/x\" }\n" WRITE,
 		"t.conf:2: cluster.probe_passfile: /nowhere/x: No such file or "
 		"directory, expected a readable file"},
+	    {"cluster a { " ETCD "\netcd_api = v4 }\n" WRITE,
+		"t.conf:2: cluster.etcd_api: \"v4\" is not possible, expected "
+		"auto, v2 or v3"},
+	    {"cluster a {\n" ETCD "\netcd_ca = \"/x\" }\n" WRITE,
+		"t.conf:2: cluster.etcd: no https:// endpoint, expected one "
+		"beside cluster.etcd_ca or cluster.etcd_cert"},
+	    {"cluster a { etcd = { \"https://h:1\" }\netcd_cert = \"/x\" "
+	     "}\n" WRITE,
+		"t.conf:2: cluster.etcd_cert: set alone, expected "
+		"cluster.etcd_key beside it"},
+	    {"cluster a { " ETCD "\netcd_auth = \"/nowhere/x\" }\n" WRITE,
+		"t.conf:2: cluster.etcd_auth: /nowhere/x: No such file or "
+		"directory, expected a readable file"},
 	    {"cluster a { " ETCD " rest_ca = \"/\" }\n" WRITE,
 		"t.conf:1: cluster.rest_ca: / is no regular file, expected "
 		"one"},
