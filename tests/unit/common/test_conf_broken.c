@@ -236,19 +236,6 @@ static void broken_together(void **state)
 	     "\"/nowhere/x\" }\n" WRITE,
 		"t.conf:2: cluster.probe_passfile: /nowhere/x: No such file or "
 		"directory, expected a readable file"},
-	    {"cluster a { " ETCD "\netcd_api = v4 }\n" WRITE,
-		"t.conf:2: cluster.etcd_api: \"v4\" is not possible, expected "
-		"auto, v2 or v3"},
-	    {"cluster a {\n" ETCD "\netcd_ca = \"/x\" }\n" WRITE,
-		"t.conf:2: cluster.etcd: no https:// endpoint, expected one "
-		"beside cluster.etcd_ca or cluster.etcd_cert"},
-	    {"cluster a { etcd = { \"https://h:1\" }\netcd_cert = \"/x\" "
-	     "}\n" WRITE,
-		"t.conf:2: cluster.etcd_cert: set alone, expected "
-		"cluster.etcd_key beside it"},
-	    {"cluster a { " ETCD "\netcd_auth = \"/nowhere/x\" }\n" WRITE,
-		"t.conf:2: cluster.etcd_auth: /nowhere/x: No such file or "
-		"directory, expected a readable file"},
 	    {"cluster a { " ETCD " rest_ca = \"/\" }\n" WRITE,
 		"t.conf:1: cluster.rest_ca: / is no regular file, expected "
 		"one"},
@@ -282,6 +269,31 @@ static void broken_together(void **state)
 		assert_sentence(t[i].text, t[i].sentence);
 	conf_free(must_parse("agent { listen = \"tcp:0.0.0.0:9100\"\n"
 			     "plain_tcp_off_loopback = true }\n" MAIN WRITE));
+}
+
+static void broken_etcd(void **state)
+{
+	static const struct {
+		const char *text, *sentence;
+	} t[] = {
+	    {"cluster a { " ETCD "\netcd_api = v4 }\n" WRITE,
+		"t.conf:2: cluster.etcd_api: \"v4\" is not possible, expected "
+		"auto, v2 or v3"},
+	    {"cluster a {\n" ETCD "\netcd_ca = \"/x\" }\n" WRITE,
+		"t.conf:2: cluster.etcd: no https:// endpoint, expected one "
+		"beside cluster.etcd_ca or cluster.etcd_cert"},
+	    {"cluster a { etcd = { \"https://h:1\" }\netcd_cert = \"/x\" "
+	     "}\n" WRITE,
+		"t.conf:2: cluster.etcd_cert: set alone, expected "
+		"cluster.etcd_key beside it"},
+	    {"cluster a { " ETCD "\netcd_auth = \"/nowhere/x\" }\n" WRITE,
+		"t.conf:2: cluster.etcd_auth: /nowhere/x: No such file or "
+		"directory, expected a readable file"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++)
+		assert_sentence(t[i].text, t[i].sentence);
 }
 
 static void broken_tls(void **state)
@@ -415,6 +427,7 @@ int main(void)
 	    cmocka_unit_test(broken_values),
 	    cmocka_unit_test(broken_lags),
 	    cmocka_unit_test(broken_together),
+	    cmocka_unit_test(broken_etcd),
 	    cmocka_unit_test(broken_tls),
 	    cmocka_unit_test(limits),
 	    cmocka_unit_test(a_zero_byte),
