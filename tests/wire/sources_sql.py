@@ -11,6 +11,7 @@ import time
 import psycopg2
 import pytest
 from sources_lib import Authority, Driver, Peer, Postgres, wait_for
+from wire_lib import Stall
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +102,13 @@ def test_a_fast_stop_then_refused(pg):
 
 
 def test_postmaster_killed_is_known_at_once(pg):
-    with pg.driver() as d:
+    with pg.driver() as d, contextlib.ExitStack() as stack:
         assert d.item("ask")["rc"] == "ok"
         backends = pg.sql("SELECT pid FROM pg_stat_activity")
         d.say("every 0")
         d.item()
+        # Ours and PostgreSQL's share two cores with whatever else runs here.
+        stall = stack.enter_context(Stall())
         killed = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         for pid in [pg.pid(), *(p for p, in backends)]:
             with contextlib.suppress(ProcessLookupError):
@@ -117,7 +120,8 @@ def test_postmaster_killed_is_known_at_once(pg):
                 lambda x: x["rc"] == "refused", 2, "refusal")
             took_ms = (gone["at"] - killed) / 1000
             print(f"killed to refused: {took_ms:.1f} ms")
-            assert took_ms < 20
+            time.sleep(0.1)  # a stall that is not over yet is not counted
+            assert took_ms < 20 + 2000 * stall.longest
         finally:
             d.p.kill()
             wait_for(lambda: not any(
