@@ -12,6 +12,7 @@ control that is beside in one process does not show what stops them both.
 """
 
 import os
+import signal
 import subprocess
 
 import crowd
@@ -22,7 +23,7 @@ import pytest
 from history import MS, S
 from invariants import demand
 from meter import Meter, Target
-from patroute_lab import ours
+from patroute_lab import ours, procs
 from patroute_lab.state import read, write
 
 ROUNDS = int(os.environ.get("HARM_ROUNDS", "1"))
@@ -165,6 +166,10 @@ def harmful(lab):
     yield
     process.terminate()
     process.wait(10)
+    # It changed its user, and with that lost the signal of its parent's end.
+    procs.send([p for p in lab.machine(HAP).processes()
+                if p.argv[-1:] == ["/run/patroute-host/harm.cfg"]],
+               signal.SIGKILL)
 
 
 def test_control(lab, address, tmp_path, harmful):
