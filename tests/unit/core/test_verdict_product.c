@@ -325,7 +325,7 @@ static void compare_orders(const struct in *of)
 		in.hold = (bits & 1) != 0;
 		in.pause = (bits & 2) != 0;
 		in.standby = (bits & 4) != 0;
-		in.force = (int8_t)(bits / 8) - 1;
+		in.force = (int8_t)((int)(bits / 8) - 1);
 		compare(&w, &in);
 	}
 }
