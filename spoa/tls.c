@@ -57,6 +57,10 @@ static bool read_files(
 	    1)
 		return fail(why, "tls_key", conf->tls_key,
 		    "the key of agent.tls_cert (PEM, without a passphrase)");
+	/* The call above compares with a certificate of the same type only. */
+	if (SSL_CTX_check_private_key(ctx) != 1)
+		return fail(
+		    why, "tls_key", conf->tls_key, "the key of agent.tls_cert");
 	if (SSL_CTX_load_verify_file(ctx, conf->tls_ca) != 1)
 		return fail(why, "tls_ca", conf->tls_ca, "certificates (PEM)");
 	/* By these names HAProxy may choose which certificate it shows. */

@@ -17,7 +17,7 @@ import warnings
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from spoa_lib import (AGENT_HELLO, Agent, Prober, SLOW, SPOA, Spop, USER,
@@ -57,9 +57,10 @@ class Pki:
             b = b.add_extension(x509.ExtendedKeyUsage([usage]), False)
         return b.sign(self.key, hashes.SHA256())
 
-    def issue(self, name, **more):
+    def issue(self, name, is_rsa=False, **more):
         """Certificate and key in one file, as HAProxy has them."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = (rsa.generate_private_key(65537, 2048) if is_rsa else
+               ec.generate_private_key(ec.SECP256R1()))
         cert = self.sign(x509.Name([x509.NameAttribute(
             NameOID.COMMON_NAME, name)]), key, **more)
         path = self.folder / f"{name}.pem"
@@ -271,10 +272,16 @@ def test_b1_files_that_do_not_do(folder):
     site.server.chmod(0o644)
     assert "agent.tls_key" in said("--check")
     site.server.chmod(0o600)
-    other = site.ca.issue("other")
-    os.chown(other, site.uid(), -1)
+    other, rsa_one = site.ca.issue("other"), site.ca.issue("rsa", is_rsa=True)
+    for path in (other, rsa_one):
+        os.chown(path, site.uid(), -1)
     for old, new, word in (
             (f'tls_key = "{site.server}"', f'tls_key = "{other}"',
+             "agent.tls_key"),
+            # Of another type than the certificate, either way round.
+            (f'tls_key = "{site.server}"', f'tls_key = "{rsa_one}"',
+             "agent.tls_key"),
+            (f'tls_cert = "{site.server}"', f'tls_cert = "{rsa_one}"',
              "agent.tls_key"),
             (f'tls_ca = "{site.ca.path}"', f'tls_ca = "{site.agent.conf}"',
              "agent.tls_ca"),
@@ -304,11 +311,23 @@ def test_b2_reload(site):
     wait_until(lambda: "reload clusters=" in site.agent.text(), "reloaded")
     assert shown() != before
     assert kept.ask(route(2)).vars == NORMAL
+    pair = site.server.read_bytes()
     site.server.write_text("nonsense")
     site.agent.process.send_signal(signal.SIGHUP)
     wait_until(lambda: "reload kept=old" in site.agent.text(), "kept")
     assert "agent.tls_cert" in site.agent.text()
     assert shown() != before
+    # Half of a rotation, from EC to RSA: the certificate without its key.
+    site.server.write_bytes(pair)
+    half = site.ca.issue("half", is_rsa=True)
+    os.chown(half, site.uid(), -1)
+    site.agent.write(tls_cert=half)
+    site.agent.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: site.agent.text().count("reload kept=old") == 2,
+               "kept again")
+    assert "agent.tls_key" in site.agent.text()
+    assert shown() != before
+    site.agent.write(tls_cert=site.server)
     # Peers of another CA from now on.
     other = Pki(site.folder, "new-ca")
     mine = other.issue("mine")
