@@ -64,6 +64,10 @@ static bool read_files(
 		    why, "tls_key", conf->tls_key, "the key of agent.tls_cert");
 	if (SSL_CTX_load_verify_file(ctx, conf->tls_ca) != 1)
 		return fail(why, "tls_ca", conf->tls_ca, "certificates (PEM)");
+	/* An intermediate CA alone is enough: whom it signed for is let in. */
+	if (X509_VERIFY_PARAM_set_flags(
+		SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN) != 1)
+		return fail(why, "tls_ca", conf->tls_ca, "OpenSSL's memory");
 	/* By these names HAProxy may choose which certificate it shows. */
 	names = SSL_load_client_CA_file(conf->tls_ca);
 	if (names == NULL)

@@ -33,11 +33,11 @@ NORMAL = {"action": "write", "server": "a", "reason": "leader"}
 class Pki:
     """A CA and what it signs, as PEM files in a folder."""
 
-    def __init__(self, folder, name="ca"):
+    def __init__(self, folder, name="ca", issuer=None):
         self.folder = folder
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.cert = self.sign(self.name, self.key, ca=True)
+        self.cert = (issuer or self).sign(self.name, self.key, ca=True)
         self.path = folder / f"{name}.pem"
         self.path.write_bytes(pem(self.cert))
 
@@ -328,8 +328,8 @@ def test_b2_reload(site):
     assert "agent.tls_key" in site.agent.text()
     assert shown() != before
     site.agent.write(tls_cert=site.server)
-    # Peers of another CA from now on.
-    other = Pki(site.folder, "new-ca")
+    # Peers of another CA from now on; its root stays unknown.
+    other = Pki(site.folder, "new-ca", issuer=Pki(site.folder, "root"))
     mine = other.issue("mine")
     good = site.ca.issue("again")
     os.chown(good, site.uid(), -1)
