@@ -20,6 +20,9 @@
 
 /* HAProxy may open one connection a held stream; the kernel caps it. */
 #define BACKLOG 4096
+#define KEEP_IDLE_S 30
+#define KEEP_INTERVAL_S 10
+#define KEEP_PROBES 3
 
 static int close_keeping_errno(int fd)
 {
@@ -105,10 +108,27 @@ int sock_listen_unix(const char *path, int type, struct sock_owner owner)
 	return fd;
 }
 
+static bool set_option(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+/* What a listener says of this, Linux passes on to each of its connections. */
+static bool set_tcp_options(int fd)
+{
+	/* A restart must not wait for old connections to fade. */
+	return set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+	    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
+	    /* A peer whose host died never says so: gone after a minute. */
+	    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+	    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S) &&
+	    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S) &&
+	    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES);
+}
+
 int sock_listen_tcp(const char *addr, uint16_t port)
 {
 	struct numeric at;
-	int one = 1;
 
 	assert(addr != NULL);
 	if (!numeric_addr(addr, port, &at)) {
@@ -119,9 +139,7 @@ int sock_listen_tcp(const char *addr, uint16_t port)
 	    at.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return -1;
-	/* A restart must not wait for old connections to fade. */
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == -1 ||
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == -1 ||
+	if (!set_tcp_options(fd) ||
 	    bind(fd, (const struct sockaddr *)&at.sa, at.len) == -1 ||
 	    listen(fd, BACKLOG) == -1)
 		return close_keeping_errno(fd);

@@ -26,7 +26,8 @@ int sock_listen_unix(const char *path, int type, struct sock_owner owner)
 /*
  * Listens on a numeric IPv4 or IPv6 address.
  * Gives: a non-blocking descriptor whose connections send at once
- * (TCP_NODELAY), or -1 and errno (EINVAL: not numeric).
+ * (TCP_NODELAY) and end a minute after the peer's host was last heard of
+ * (keepalive), or -1 and errno (EINVAL: not numeric).
  */
 int sock_listen_tcp(const char *addr, uint16_t port)
     __attribute__((warn_unused_result));

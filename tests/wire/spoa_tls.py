@@ -255,6 +255,23 @@ def test_a5_a_peer_that_never_reads(site):
     c.close()
 
 
+def test_a6_a_host_that_died_is_noticed(site):
+    """Keepalive is on, from the listener: the kernel's timer says so."""
+    c = site.conn()
+
+    def timers():
+        # The local port, ESTABLISHED; then timer:when, 2 is keepalive.
+        rows = [line.split() for line in open("/proc/net/tcp")]
+        return [row[5] for row in rows[1:] if row[3] == "01" and
+                row[1].endswith(f":{site.port:04X}")]
+
+    wait_until(lambda: timers() and timers()[0].startswith("02:"),
+               "keepalive's timer")
+    when = int(timers()[0].split(":")[1], 16)
+    assert 0 < when <= 30 * os.sysconf("SC_CLK_TCK")
+    assert c.ask(route(1)).vars == NORMAL
+
+
 # --- certificates come and go -------------------------------------------------
 
 def test_b1_files_that_do_not_do(folder):
