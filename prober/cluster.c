@@ -167,6 +167,7 @@ static void learn(struct cluster *c, struct mono now)
 	/* "Not yet seen" is no finding, however long it lasts. */
 	if (all ||
 	    (c->verdict.why != SNAP_WHY_UNCONFIRMED &&
+		c->verdict.why != SNAP_WHY_NONE &&
 		mono_sub(now, c->learning_since).us > dur_ms(LEARN_MS).us))
 		c->learning = false;
 }

@@ -176,8 +176,6 @@ static enum snap_why why_nobody(
 {
 	if (is_ev_dcs_fresh(ev, pol, now))
 		return SNAP_WHY_NO_KEY;
-	if (ev->n == 0)
-		return SNAP_WHY_NONE;
 	for (int i = 0; i < ev->n; i++)
 		if (is_ev_live(ev, i, pol, now))
 			return SNAP_WHY_NO_KEY;
@@ -231,7 +229,19 @@ static bool is_planned(
 	    word_rest(m, pol, now) == WORD_STOPPING;
 }
 
-/* An operator's hold stands over a force, and both over the evidence. */
+static bool has_member(const struct cluster_ev *ev, struct mono now)
+{
+	for (int i = 0; i < ev->n; i++)
+		if (is_ev_member(ev, i, now))
+			return true;
+	return false;
+}
+
+/*
+ * An operator's hold stands over a force, and both over the evidence.
+ * A place in the DCS where nobody is (another scope or namespace, or a DCS that
+ * was wiped) says nothing of a cluster: no verdict, and the classic way serves.
+ */
 static struct verdict decide(
     const struct cluster_ev *ev, const struct policy *pol, struct mono now)
 {
@@ -241,6 +251,8 @@ static struct verdict decide(
 		return by_force(ev, pol, now);
 	if (is_standby_cluster(ev, pol, now))
 		return none(SNAP_WHY_STANDBY_CLUSTER, 5);
+	if (!has_member(ev, now))
+		return none(SNAP_WHY_NONE, 6);
 	if (is_ev_dcs_fresh(ev, pol, now) &&
 	    (ev->dcs.leader != -1 || !ev->dcs.pause))
 		return by_key(ev, pol, now);

@@ -137,8 +137,10 @@ def test_c_echo_comes_behind_its_snapshots(prober, cluster):
 
 @pytest.fixture
 def two_clusters(folder, tmp_path):
-    """A prober of two clusters without members, and their etcd."""
+    """A prober of two clusters of one member whom nobody can ask."""
     etcd = Etcd(tmp_path / "etcd")
+    for name in ("main", "other"):
+        etcd.put("members/node1", "{}", name)
     p = Prober(folder, etcd.port,
                f'}}\ncluster other {{\n\tetcd = {{"http://127.0.0.1:'
                f'{etcd.port}"}}\n')
@@ -176,6 +178,21 @@ def test_c_asked_for_its_age_a_verdict_changes(two_clusters):
         heard = idle.snapshot_where(
             lambda s, n=name: s["seq"] == latest[n])
         assert heard["target"] is None
+
+
+def test_c_place_without_members_is_no_verdict(folder, tmp_path):
+    """A wrong scope, say: HAProxy's classic way has to serve, not nobody."""
+    etcd = Etcd(tmp_path / "etcd")
+    with Prober(folder, etcd.port) as prober:
+        agent = Agent(prober.feed)
+        wait_until(lambda: prober.cluster()["dcs"]["synced"], "etcd was read")
+        assert prober.cluster()["why"] == "none"
+        agent.ping(5)
+        assert agent.until(Agent.ECHO) == (5, (Agent.STALE,))
+        assert prober.get("/healthz")[0] == 503
+        etcd.put("members/node1", "{}")
+        wait_until(lambda: prober.get("/healthz")[0] == 200, "a member is there")
+    etcd.stop()
 
 
 @pytest.mark.parametrize("kind, body, version", [

@@ -149,8 +149,8 @@ class Etcd:
         with urllib.request.urlopen(request, timeout=2) as r:
             return json.load(r)
 
-    def put(self, key, value):
-        self.call("kv/put", {"key": self.b64(f"/service/main/{key}"),
+    def put(self, key, value, scope="main"):
+        self.call("kv/put", {"key": self.b64(f"/service/{scope}/{key}"),
                              "value": self.b64(value)})
 
     def delete(self, key):

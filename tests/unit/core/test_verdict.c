@@ -40,6 +40,28 @@ static void nothing_known_is_no_target(void **state)
 	assert_int_equal(w.v.step, 6);
 }
 
+static void place_without_members_is_no_verdict(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 0);
+	world_key(&w, -1, at(0));
+	assert_target(&w, at(5), -1, SNAP_WHY_NONE);
+	w.ev.dcs.pause = true;
+	assert_target(&w, at(5), -1, SNAP_WHY_NONE);
+	w.ev.dcs.pause = false;
+	world_settled(&w, 3, 0);
+	w.view.n = 0;
+	world_key(&w, -1, at(10));
+	assert_target(&w, at(10), -1, SNAP_WHY_NO_KEY);
+	world_key(&w, -1, just_before(at(10 + EV_LEFT_GRACE_MS)));
+	assert_target(
+	    &w, just_before(at(10 + EV_LEFT_GRACE_MS)), -1, SNAP_WHY_NO_KEY);
+	world_key(&w, -1, at(10 + EV_LEFT_GRACE_MS));
+	assert_target(&w, at(10 + EV_LEFT_GRACE_MS), -1, SNAP_WHY_NONE);
+}
+
 static void first_member_is_no_default(void **state)
 {
 	struct world w;
@@ -401,6 +423,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(holder_seen_out_of_recovery_is_target),
 	    cmocka_unit_test(nothing_known_is_no_target),
+	    cmocka_unit_test(place_without_members_is_no_verdict),
 	    cmocka_unit_test(first_member_is_no_default),
 	    cmocka_unit_test(key_that_names_nobody_is_no_target),
 	    cmocka_unit_test(answer_asked_before_the_move_confirms_nothing),
