@@ -9,7 +9,6 @@
  * Source: etcd's Documentation/v2/api.md.
  */
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,15 +35,9 @@ static int64_t index_of(const struct http_answer *a)
 								: 0;
 }
 
-/* In hexadecimal. 0: it has none. */
 static uint64_t cluster_id_of(const struct http_answer *a)
 {
-	char *end;
-	unsigned long long n;
-
-	errno = 0;
-	n = strtoull(a->kept[1], &end, 16);
-	return errno == 0 && *end == '\0' ? n : 0;
+	return etcd2_cluster_id(slice_str(a->kept[1]));
 }
 
 bool etcd2_send(

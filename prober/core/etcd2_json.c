@@ -123,6 +123,24 @@ struct etcd2_answer etcd2_decode(
 	return out;
 }
 
+uint64_t etcd2_cluster_id(struct slice s)
+{
+	static const char digit[] = "0123456789abcdef0123456789ABCDEF";
+	uint64_t n = 0;
+	size_t i;
+
+	if (s.len > 16)
+		return 0;
+	for (i = 0; i < s.len; i++) {
+		const char *at = memchr(digit, s.p[i], sizeof(digit) - 1);
+
+		if (at == NULL)
+			return 0;
+		n = n << 4 | ((uint64_t)(at - digit) & 15);
+	}
+	return n;
+}
+
 /* The number before the first dot; *s is what is behind it. */
 static bool take_part(struct slice *s, unsigned *out)
 {

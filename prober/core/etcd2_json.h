@@ -55,6 +55,12 @@ struct etcd2_answer {
 struct etcd2_answer etcd2_decode(struct slice body,
     const struct etcd2_sink *sink) __attribute__((warn_unused_result));
 
+/*
+ * X-Etcd-Cluster-Id: up to 16 hexadecimal digits and nothing else.
+ * Gives: 0 if it is anything else.
+ */
+uint64_t etcd2_cluster_id(struct slice s);
+
 /* What /version says. Gives: false unless it is a version of etcd. */
 struct etcd_version {
 	unsigned major, minor;

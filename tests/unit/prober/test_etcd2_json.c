@@ -160,6 +160,19 @@ static void test_version(void **state)
 		assert_false(etcd_version_decode(slice_str(bad[i]), &v));
 }
 
+static void test_cluster_id(void **state)
+{
+	static const char *const bad[] = {"", " -1", "-1", "+1", "0x7a", "7a ",
+	    "7g", "10000000000000000", "7\n"};
+
+	(void)state;
+	assert_true(etcd2_cluster_id(slice_str("7a")) == 0x7a);
+	assert_true(etcd2_cluster_id(slice_str("CDF818194e3a8C32")) ==
+	    0xcdf818194e3a8c32u);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_true(etcd2_cluster_id(slice_str(bad[i])) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +182,7 @@ int main(void)
 	    cmocka_unit_test(test_broken),
 	    cmocka_unit_test(test_prefixes),
 	    cmocka_unit_test(test_version),
+	    cmocka_unit_test(test_cluster_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
