@@ -32,18 +32,24 @@ static bool check_endpoints(const struct conf_src *src, cfg_t *sec,
 	return true;
 }
 
-/* Over plain http they would be for nothing, and nobody would notice. */
+/*
+ * Over plain http they would be for nothing, and nobody would notice: a user's
+ * password would go there in cleartext, beside endpoints that are well.
+ */
 static bool check_etcd_tls(
     const struct conf_src *src, const struct conf_cluster *cl, cfg_t *sec)
 {
-	bool is_tls = cl->etcd_ca[0] == '\0' && cl->etcd_cert[0] == '\0';
-
-	for (unsigned i = 0; i < cl->etcd_n; i++)
-		is_tls |= cl->etcd[i].tls;
-	return is_tls ||
-	    conf_fail(src, conf_line(sec, "etcd", 0),
-		"cluster.etcd: no https:// endpoint, expected one beside "
-		"cluster.etcd_ca or cluster.etcd_cert");
+	if (cl->etcd_ca[0] == '\0' && cl->etcd_cert[0] == '\0')
+		return true;
+	for (unsigned i = 0; i < cl->etcd_n; i++) {
+		if (!cl->etcd[i].tls)
+			return conf_fail(src, conf_line(sec, "etcd", i),
+			    "cluster.etcd: %s:%u is http://, expected "
+			    "https:// beside cluster.etcd_ca or "
+			    "cluster.etcd_cert",
+			    cl->etcd[i].host, (unsigned)cl->etcd[i].port);
+	}
+	return true;
 }
 
 static bool check_map(

@@ -85,7 +85,7 @@ static const struct conf_key keys[] = {
     {"cluster", "etcd_auth", CONF_SECRET, false, false, CLUSTER(etcd_auth), 0,
 	0, NULL, NULL,
 	"A file with one line USER:PASSWORD: the etcd user that may read these "
-	"keys. Read again on SIGHUP."},
+	"keys. It goes in cleartext without TLS. Read again on SIGHUP."},
     {"cluster", "patroni", CONF_MEMBERS, false, true, CLUSTER(patroni), 1,
 	LIM_MEMBERS, NULL, NULL,
 	"Patroni's REST API on some of the members, for clusters whose DCS is "

@@ -280,7 +280,12 @@ static void broken_etcd(void **state)
 		"t.conf:2: cluster.etcd_api: \"v4\" is not possible, expected "
 		"auto, v2 or v3"},
 	    {"cluster a {\n" ETCD "\netcd_ca = \"/x\" }\n" WRITE,
-		"t.conf:2: cluster.etcd: no https:// endpoint, expected one "
+		"t.conf:2: cluster.etcd: e:2379 is http://, expected https:// "
+		"beside cluster.etcd_ca or cluster.etcd_cert"},
+	    /* One that is well says nothing of the others. */
+	    {"cluster a {\netcd = { \"https://g:1\", \"http://h:1\" }\n"
+	     "etcd_ca = \"/x\" }\n" WRITE,
+		"t.conf:2: cluster.etcd: h:1 is http://, expected https:// "
 		"beside cluster.etcd_ca or cluster.etcd_cert"},
 	    {"cluster a { etcd = { \"https://h:1\" }\netcd_cert = \"/x\" "
 	     "}\n" WRITE,
