@@ -3,6 +3,8 @@
  */
 #include "feed_msg.h"
 
+#include <stddef.h>
+
 #include "wire.h"
 
 #define FEED_HEAD 2 /* version, kind */
@@ -29,49 +31,97 @@ static void get_echo(struct wire_in *r, struct feed_echo *e)
 		e->age_ms[i] = (uint32_t)wire_get(r, 4);
 }
 
-/* The counters in the order of struct feed_stats, which holds nothing else. */
-#define STATS_HEAD 18
-#define STATS_TAIL 4
-_Static_assert(sizeof(struct feed_stats) ==
-	(STATS_HEAD + FEED_LATENCY_BUCKETS) * 8 + STATS_TAIL * 4,
-    "a new counter needs its line in put_stats and get_stats");
+/*
+ * The counters in the order of the wire. Append only: a message may end after
+ * any of them, or go on behind the last, for it comes from another version.
+ */
+#define FIELD(name, n)                                                     \
+	{                                                                  \
+		offsetof(struct feed_stats, name), FIELD_BYTES(name, n), n \
+	}
+#define FIELD_BYTES(name, n) sizeof(((struct feed_stats *)NULL)->name) / (n)
+static const struct {
+	size_t at, bytes, n;
+} stats_field[] = {
+    FIELD(decisions, 1),
+    FIELD(routed_write, 1),
+    FIELD(routed_read, 1),
+    FIELD(routed_fallback, 1),
+    FIELD(held, 1),
+    FIELD(refused, 1),
+    FIELD(undecided, 1),
+    FIELD(lsn_waited, 1),
+    FIELD(lsn_late, 1),
+    FIELD(startup_bad, 1),
+    FIELD(startup_unread, 1),
+    FIELD(startup_chosen, 1),
+    FIELD(startup_replication, 1),
+    FIELD(startup_cancel, 1),
+    FIELD(frames_bad, 1),
+    FIELD(connections, 1),
+    FIELD(hello_rejected, 1),
+    FIELD(latency_sum_us, 1),
+    FIELD(latency, FEED_LATENCY_BUCKETS),
+    FIELD(hold_now, 1),
+    FIELD(hold_max_ms, 1),
+    FIELD(lsn_now, 1),
+    FIELD(snapshot_age_ms, 1),
+};
+#define STATS_FIELDS (sizeof(stats_field) / sizeof(stats_field[0]))
+_Static_assert(sizeof(struct feed_stats) == 42 * 8 + 4 * 4,
+    "a new counter needs its line at the end of stats_field");
+
+static void put_counter(struct wire_out *w, const char *from, size_t bytes)
+{
+	uint64_t u64;
+	uint32_t u32;
+
+	if (bytes == sizeof(u32)) {
+		memcpy(&u32, from, sizeof(u32));
+		wire_put(w, u32, sizeof(u32));
+		return;
+	}
+	assert(bytes == sizeof(u64));
+	memcpy(&u64, from, sizeof(u64));
+	wire_put(w, u64, sizeof(u64));
+}
+
+static void get_counter(struct wire_in *r, char *to, size_t bytes)
+{
+	uint64_t u64 = wire_get(r, (unsigned)bytes);
+	uint32_t u32 = (uint32_t)u64;
+
+	assert(bytes == sizeof(u32) || bytes == sizeof(u64));
+	if (bytes == sizeof(u32))
+		memcpy(to, &u32, sizeof(u32));
+	else
+		memcpy(to, &u64, sizeof(u64));
+}
 
 static void put_stats(struct wire_out *w, const struct feed_stats *s)
 {
-	const uint64_t head[STATS_HEAD] = {s->decisions, s->routed_write,
-	    s->routed_read, s->routed_fallback, s->held, s->refused,
-	    s->undecided, s->lsn_waited, s->lsn_late, s->startup_bad,
-	    s->startup_unread, s->startup_chosen, s->startup_replication,
-	    s->startup_cancel, s->frames_bad, s->connections, s->hello_rejected,
-	    s->latency_sum_us};
-	const uint32_t tail[STATS_TAIL] = {
-	    s->hold_now, s->hold_max_ms, s->lsn_now, s->snapshot_age_ms};
+	for (size_t i = 0; i < STATS_FIELDS; i++) {
+		const char *from = (const char *)s + stats_field[i].at;
+		size_t bytes = stats_field[i].bytes;
 
-	for (unsigned i = 0; i < STATS_HEAD; i++)
-		wire_put(w, head[i], 8);
-	for (unsigned i = 0; i < FEED_LATENCY_BUCKETS; i++)
-		wire_put(w, s->latency[i], 8);
-	for (unsigned i = 0; i < STATS_TAIL; i++)
-		wire_put(w, tail[i], 4);
+		for (size_t k = 0; k < stats_field[i].n; k++)
+			put_counter(w, from + k * bytes, bytes);
+	}
 }
 
+/* What is missing stays 0, what follows is of a later version. */
 static void get_stats(struct wire_in *r, struct feed_stats *s)
 {
-	uint64_t *const head[STATS_HEAD] = {&s->decisions, &s->routed_write,
-	    &s->routed_read, &s->routed_fallback, &s->held, &s->refused,
-	    &s->undecided, &s->lsn_waited, &s->lsn_late, &s->startup_bad,
-	    &s->startup_unread, &s->startup_chosen, &s->startup_replication,
-	    &s->startup_cancel, &s->frames_bad, &s->connections,
-	    &s->hello_rejected, &s->latency_sum_us};
-	uint32_t *const tail[STATS_TAIL] = {
-	    &s->hold_now, &s->hold_max_ms, &s->lsn_now, &s->snapshot_age_ms};
+	for (size_t i = 0; i < STATS_FIELDS && r->s.len > 0; i++) {
+		char *to = (char *)s + stats_field[i].at;
+		size_t bytes = stats_field[i].bytes;
 
-	for (unsigned i = 0; i < STATS_HEAD; i++)
-		*head[i] = wire_get(r, 8);
-	for (unsigned i = 0; i < FEED_LATENCY_BUCKETS; i++)
-		s->latency[i] = wire_get(r, 8);
-	for (unsigned i = 0; i < STATS_TAIL; i++)
-		*tail[i] = (uint32_t)wire_get(r, 4);
+		for (size_t k = 0; k < stats_field[i].n && r->s.len > 0; k++)
+			get_counter(r, to + k * bytes, bytes);
+		if (!r->ok)
+			return;
+	}
+	r->s = slice_skip(r->s, r->s.len);
 }
 
 static void put_body(struct wire_out *w, const struct feed_msg *m)

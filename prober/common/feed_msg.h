@@ -4,7 +4,9 @@
  * SOCK_SEQPACKET on a unix socket: one message a packet, no framing, no partial
  * reads. Byte 0 is FEED_VERSION, byte 1 the kind, then the fields in order,
  * integers big-endian. Pure, no allocation, fuzzed; a message that is not whole
- * is no message.
+ * is no message. During an upgrade both ends are of different versions for a
+ * while: STATS may be shorter or longer, whole counters at its end, and only
+ * ever grows there; any other change of the layout needs another FEED_VERSION.
  *
  * Freshness by echo: the agent sends PING with a nonce; the prober answers with
  * its dirty snapshots and behind them ECHO with the same nonce and, for each

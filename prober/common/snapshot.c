@@ -61,6 +61,14 @@ size_t snap_encode(const struct snapshot *s, unsigned char *buf, size_t size)
 	return w.ok ? size - w.left : 0;
 }
 
+/* A later version's reasons are none of ours, and decide nothing. */
+static uint8_t get_why(struct wire_in *r)
+{
+	uint64_t v = wire_get(r, 1);
+
+	return v < SNAP_WHY_N ? (uint8_t)v : SNAP_WHY_NONE;
+}
+
 static void get_member(struct wire_in *r, struct snap_member *m)
 {
 	wire_get_str(r, m->name, sizeof(m->name));
@@ -68,7 +76,7 @@ static void get_member(struct wire_in *r, struct snap_member *m)
 	wire_get_str(r, m->addr, sizeof(m->addr));
 	m->role = (uint8_t)wire_get(r, 1);
 	m->flags = (uint8_t)wire_get(r, 1);
-	m->why = (uint8_t)wire_get(r, 1);
+	m->why = get_why(r);
 	m->port = (uint16_t)wire_get(r, 2);
 	m->weight = (uint16_t)wire_get(r, 2);
 	m->tli = (uint32_t)wire_get(r, 4);
@@ -94,7 +102,7 @@ static void get_snapshot(struct wire_in *r, struct snapshot *s)
 	s->seq = wire_get(r, 8);
 	wire_get_str(r, s->cluster, sizeof(s->cluster));
 	s->write = (int8_t)wire_get(r, 1);
-	s->write_why = (uint8_t)wire_get(r, 1);
+	s->write_why = get_why(r);
 	s->fallback = (uint8_t)wire_get(r, 1);
 	s->planned = get_flag(r);
 	s->transition = get_flag(r);
@@ -237,12 +245,12 @@ static const struct {
     [SNAP_WHY_NOLOADBALANCE] = {"noloadbalance", "it is tagged noloadbalance"},
     [SNAP_WHY_TAKES_KEY] = {"takes-key", "it is becoming the leader"},
     [SNAP_WHY_DRAINED] = {"drained", "an operator drains it"},
-    [SNAP_WHY_NO_WEIGHT] = {"no-weight", "its tag patroute_weight is 0"},
     [SNAP_WHY_DIVERGED] = {"diverged",
 	"it is on a higher timeline than the leader"},
     [SNAP_WHY_NOT_IN_HAPROXY] = {"not-in-haproxy",
 	"HAProxy has no server of its name"},
     [SNAP_WHY_NO_REPLICA] = {"no-replica", "no replica is fit for reads"},
+    [SNAP_WHY_NO_WEIGHT] = {"no-weight", "its tag patroute_weight is 0"},
     [SNAP_WHY_MIN_LSN] = {"min-lsn",
 	"no replica is known to have replayed that LSN yet"},
 };

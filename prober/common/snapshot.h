@@ -19,7 +19,11 @@
 
 #define SNAP_VERSION 1
 
-/* Why there is or is not a write target; also why a member may not be read. */
+/*
+ * Why there is or is not a write target; also why a member may not be read.
+ * Append only: the numbers are on the wire, between programs of different
+ * versions during an upgrade. Who does not know one decodes it as NONE.
+ */
 enum snap_why {
 	SNAP_WHY_NONE = 0,    /* nothing is known */
 	SNAP_WHY_LEADER,      /* holds the key, seen out of recovery since */
@@ -45,11 +49,11 @@ enum snap_why {
 	SNAP_WHY_NOLOADBALANCE,
 	SNAP_WHY_TAKES_KEY,      /* becomes the leader: no reads from now on */
 	SNAP_WHY_DRAINED,        /* by an operator, here or in HAProxy */
-	SNAP_WHY_NO_WEIGHT,      /* its tag patroute_weight is 0 */
 	SNAP_WHY_DIVERGED,       /* a higher timeline than the leader's */
 	SNAP_WHY_NOT_IN_HAPROXY, /* HAProxy has no server of this name */
 	SNAP_WHY_NO_REPLICA,     /* of a decision: none is fit for reads */
-	SNAP_WHY_MIN_LSN,        /* likewise: none is known to have it yet */
+	SNAP_WHY_NO_WEIGHT,      /* its tag patroute_weight is 0 */
+	SNAP_WHY_MIN_LSN,        /* of a decision: none has it yet, as known */
 	SNAP_WHY_N
 };
 
@@ -112,7 +116,10 @@ struct snapshot {
 size_t snap_encode(const struct snapshot *s, unsigned char *buf, size_t size)
     __attribute__((warn_unused_result));
 
-/* Gives: true and a *out that passes snap_check(), or false and zeroes. */
+/*
+ * Gives: true and a *out that passes snap_check(), or false and zeroes. A why of
+ * a later version is SNAP_WHY_NONE here: it only explains.
+ */
 bool snap_decode(struct slice in, struct snapshot *out)
     __attribute__((warn_unused_result));
 

@@ -194,6 +194,44 @@ static void every_word(void **state)
 		assert_true(is_snap_name(snap_role_name((enum snap_role)i)));
 }
 
+/* The numbers are on the wire: a new reason stands at the end, nowhere else. */
+static void numbers_of_reasons(void **state)
+{
+	static const char *const names[] = {"none", "leader", "primary-200",
+	    "forced", "no-key", "unconfirmed", "fenced", "conflict", "stale",
+	    "silent", "refused", "stopping", "in-recovery", "standby-cluster",
+	    "unknown-member", "held", "replica", "lag-bytes", "lag-time",
+	    "not-streaming", "not-running", "noloadbalance", "takes-key",
+	    "drained", "diverged", "not-in-haproxy", "no-replica", "no-weight",
+	    "min-lsn"};
+
+	(void)state;
+	assert_int_equal(sizeof(names) / sizeof(names[0]), SNAP_WHY_N);
+	for (unsigned i = 0; i < SNAP_WHY_N; i++)
+		assert_string_equal(snap_why_name((enum snap_why)i), names[i]);
+}
+
+/* A later version's reason: the rest of the snapshot counts. */
+static void reasons_of_a_later_version(void **state)
+{
+	struct snapshot s = make_snap(2), out;
+	size_t len, write_why = 1 + 8 + 8 + 5 + 1;
+	size_t why = write_why + 1 + 3 + 4 + 1 + 6 + 5 + 9 + 2;
+
+	(void)state;
+	s.since_ms = 0;
+	len = snap_encode(&s, buf, sizeof(buf));
+	assert_int_equal(buf[write_why], SNAP_WHY_LEADER);
+	assert_int_equal(buf[why], SNAP_WHY_LEADER);
+	buf[write_why] = SNAP_WHY_N;
+	buf[why] = 255;
+	assert_true(snap_decode(slice_of(buf, len), &out));
+	assert_int_equal(out.write_why, SNAP_WHY_NONE);
+	assert_int_equal(out.m[0].why, SNAP_WHY_NONE);
+	out.write_why = out.m[0].why = SNAP_WHY_LEADER;
+	assert_true(is_snap_same(&s, &out));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +242,8 @@ int main(void)
 	    cmocka_unit_test(invariants),
 	    cmocka_unit_test(sameness),
 	    cmocka_unit_test(every_word),
+	    cmocka_unit_test(numbers_of_reasons),
+	    cmocka_unit_test(reasons_of_a_later_version),
 	};
 
 	return cmocka_run_group_tests_name("snapshot", tests, NULL, NULL);
