@@ -1,6 +1,7 @@
 """
 The decision path asks nothing of the heap, hold and desk included: counted
-under LD_PRELOAD, over a hundred thousand decisions.
+under LD_PRELOAD, over a hundred thousand decisions. That is promised for unix
+and tcp: under TLS OpenSSL's buffers come and go.
 """
 import socket
 import struct
