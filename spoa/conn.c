@@ -40,6 +40,13 @@ static void set_wait(struct conn *c, enum conn_wait wait, int64_t ms)
 	c->deadline = mono_add(mono_now(), dur_ms(ms));
 }
 
+static void set_state(struct conn *c, enum conn_state state)
+{
+	if (c->state == CONN_HELLO)
+		conns_greeted(&c->app->conns, c);
+	c->state = state;
+}
+
 void conn_close(struct conn *c, const char *why)
 {
 	log_debug("stop conn=%u.%u why=%s", c->ref.index, c->ref.gen, why);
@@ -49,8 +56,8 @@ void conn_close(struct conn *c, const char *why)
 	assert(!c->is_dirty);
 	ev_io_stop(c->app->loop, &c->rd);
 	ev_io_stop(c->app->loop, &c->wr);
+	set_state(c, CONN_CLOSING);
 	tls_close(c->tls);
-	c->tls = NULL;
 	(void)close(c->rd.fd);
 	c->magic = 0;
 	conns_give_back(&c->app->conns, c);
@@ -59,7 +66,7 @@ void conn_close(struct conn *c, const char *why)
 /* From here on nothing is read but the peer's end. */
 static void begin_close(struct conn *c)
 {
-	c->state = CONN_CLOSING;
+	set_state(c, CONN_CLOSING);
 	c->in_n = 0;
 	set_wait(c, CONN_WAIT_CLOSE, CONN_LINGER_MS);
 }
@@ -118,7 +125,7 @@ static void take_hello(struct conn *c, const struct spop_frame *f)
 	c->max_frame = hello.max_frame_size;
 	c->out_n += (uint32_t)spop_put_agent_hello(
 	    c->out + c->out_n, CONN_OUT - c->out_n, &hello);
-	c->state = hello.healthcheck ? CONN_CHECKED : CONN_READY;
+	set_state(c, hello.healthcheck ? CONN_CHECKED : CONN_READY);
 	if (hello.healthcheck)
 		set_wait(c, CONN_WAIT_CLOSE, CONN_LINGER_MS);
 }

@@ -47,6 +47,16 @@ void conns_flush(struct conns *cs)
 	}
 }
 
+void conns_greeted(struct conns *cs, const struct conn *c)
+{
+	assert(cs != NULL && c != NULL);
+	if (c->tls == NULL)
+		return;
+	assert(cs->tls_hello_n > 0);
+	if (cs->tls_hello_n-- == CONNS_TLS_HELLO_MAX)
+		listeners_resume(&cs->app->listeners);
+}
+
 void conns_give_back(struct conns *cs, struct conn *c)
 {
 	uint32_t i = c->ref.index;
@@ -58,6 +68,8 @@ void conns_give_back(struct conns *cs, struct conn *c)
 	slot->next_free = cs->free;
 	cs->free = i + 1;
 	cs->n--;
+	if (c->tls != NULL)
+		cs->tls_n--;
 	free(c);
 	listeners_resume(&cs->app->listeners);
 }
@@ -121,7 +133,8 @@ static bool has_tls_room(void *arg)
 	struct conns *cs = arg;
 
 	assert(cs->tls != NULL);
-	if (!has_room(cs))
+	if (cs->tls_n >= cs->max / 2 ||
+	    cs->tls_hello_n == CONNS_TLS_HELLO_MAX || !has_room(cs))
 		return false;
 	if (cs->spare_tls == NULL)
 		cs->spare_tls = tls_open(cs->tls);
@@ -160,6 +173,8 @@ static void open_tls(void *arg, int fd)
 	struct ssl_st *tls = cs->spare_tls;
 
 	cs->spare_tls = NULL;
+	cs->tls_n++;
+	cs->tls_hello_n++;
 	tls_take(tls, fd);
 	take(cs, fd, tls);
 }

@@ -12,6 +12,12 @@
 
 struct ssl_ctx_st;
 
+/*
+ * Whoever has not said HELLO under TLS is a stranger that may cost 150 KiB
+ * until its deadline (OpenSSL keeps a whole ClientHello, 128 KiB at most).
+ */
+#define CONNS_TLS_HELLO_MAX 256
+
 struct conn_slot {
 	struct conn *conn; /* NULL: free */
 	uint32_t gen, next_free;
@@ -21,6 +27,8 @@ struct conns {
 	struct app *app;
 	struct conn_slot *slot; /* max of them */
 	uint32_t max, n;
+	uint32_t tls_n;       /* of n: behind `tls:`, half of max at most */
+	uint32_t tls_hello_n; /* of those: before their HELLO */
 	uint32_t used;      /* slots that ever were; the others are untouched */
 	uint32_t free;      /* of those: 1 + an index, 0 none */
 	struct conn *spare; /* memory for the next one */
@@ -39,13 +47,19 @@ void conns_free(struct conns *cs);
 
 /* The listeners' host: it has room while there is a place and memory. */
 struct listen_host conns_host(struct conns *cs);
-/* The same for `tls:` listeners. Needs: conns_tls() before the first one. */
+/*
+ * The same for `tls:` listeners, bounded twice more: HAProxy of this host has
+ * half of the places to itself, whatever strangers do. Needs: conns_tls()
+ * before the first one.
+ */
 struct listen_host conns_tls_host(struct conns *cs);
 /* From now on connections are accepted with these certificates; takes `tls`. */
 void conns_tls(struct conns *cs, struct ssl_ctx_st *tls);
 
 /* Gives: the connection, NULL if it was closed meanwhile. */
 struct conn *conn_find(const struct conns *cs, struct conn_ref ref);
+/* From conn.c only: `c` has left CONN_HELLO. Call once for each. */
+void conns_greeted(struct conns *cs, const struct conn *c);
 /* From conn_close() only: the place and the memory are free again. */
 void conns_give_back(struct conns *cs, struct conn *c);
 

@@ -20,6 +20,9 @@
 
 #include "conf.h"
 
+/* Bytes of the peer's certificates: room for a chain of four and more. */
+#define CERT_LIST_MAX 16384
+
 /* A key with a passphrase would ask for it on a terminal. */
 static int no_passphrase_cb(char *buf, int size, int rwflag, void *arg)
 {
@@ -89,6 +92,7 @@ struct ssl_ctx_st *tls_new(
 		(void)fail(why, "listen", "tls", "OpenSSL with TLS 1.2");
 		goto bad;
 	}
+	SSL_CTX_set_max_cert_list(ctx, CERT_LIST_MAX);
 	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase_cb);
 	SSL_CTX_set_verify(
 	    ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from spoa_lib import (AGENT_HELLO, Agent, Prober, SLOW, SPOA, Spop, USER,
-                      folder, free_port, hello, route, wait_until)
+                      VALGRIND, folder, free_port, hello, route, wait_until)
 
 __all__ = ["folder"]
 
@@ -135,6 +135,14 @@ class Site:
 
     def conn(self, **more):
         return TlsSpop(self, self.client, **more)
+
+    def taken(self):
+        """The agent's TLS connections as the kernel lists them; those in the
+        listener's queue have no inode yet."""
+        with open("/proc/net/tcp", encoding="ascii") as f:
+            rows = [line.split() for line in f]
+        return [row for row in rows[1:] if row[9] != "0" and
+                row[3] != "0A" and row[1].endswith(f":{self.port:04X}")]
 
     def is_refused(self, cert, **more):
         """In TLS 1.3 a client learns of it with its first byte."""
@@ -259,15 +267,12 @@ def test_a6_a_host_that_died_is_noticed(site):
     """Keepalive is on, from the listener: the kernel's timer says so."""
     c = site.conn()
 
-    def timers():
-        # The local port, ESTABLISHED; then timer:when, 2 is keepalive.
-        rows = [line.split() for line in open("/proc/net/tcp")]
-        return [row[5] for row in rows[1:] if row[3] == "01" and
-                row[1].endswith(f":{site.port:04X}")]
+    def timer():
+        # "timer:when" in ticks; timer 2 is keepalive.
+        return site.taken()[0][5]
 
-    wait_until(lambda: timers() and timers()[0].startswith("02:"),
-               "keepalive's timer")
-    when = int(timers()[0].split(":")[1], 16)
+    wait_until(lambda: timer().startswith("02:"), "keepalive's timer")
+    when = int(timer().split(":")[1], 16)
     assert 0 < when <= 30 * os.sysconf("SC_CLK_TCK")
     assert c.ask(route(1)).vars == NORMAL
 
@@ -391,6 +396,32 @@ def test_c2_the_agent_stops(site):
     assert site.agent.process.wait(2 * SLOW) == 0
     site.agent.process = None
     site.agent.no_complaints()
+
+
+# 95: those that valgrind takes for itself come on top.
+@pytest.mark.parametrize("files, room", [
+    (None, 256), (95 + (12 if VALGRIND else 0), 20)])
+def test_c3_strangers_do_not_take_it_all(folder, files, room):
+    """256 before their HELLO, half of the places in all; who is one more
+    waits in the queue, and HAProxy on the agent's host does not notice."""
+    site = Site(folder)
+    if files is not None:
+        site.agent.prefix = ["prlimit", f"--nofile={files}:{files}"]
+    with site:
+        silent = [socket.create_connection(("127.0.0.1", site.port))
+                  for _ in range(room + 30)]
+        wait_until(lambda: len(site.taken()) >= room, "as many as may be")
+        assert len(site.taken()) == room
+        local = [Spop(site.agent.socket) for _ in range(5)]
+        for c in local:
+            assert c.ask(route(1)).vars == NORMAL
+        assert len(site.taken()) <= room
+        # Their places are others' once they are gone.
+        for s in silent:
+            s.close()
+        known = [site.conn() for _ in range(15)]
+        for c in known:
+            assert c.ask(route(2)).vars == NORMAL
 
 
 # --- a real HAProxy -----------------------------------------------------------
