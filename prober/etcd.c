@@ -148,7 +148,7 @@ void etcd_leave_out(struct etcd_cluster *c, const char *why)
 	    c->keys.prefix, log_text(slice_str(why), text));
 }
 
-void etcd_read_done(struct etcd_cluster *c, struct mono asked)
+bool etcd_read_done(struct etcd_cluster *c, struct mono asked)
 {
 	if (c->etcd->is_aside) {
 		log_info(
@@ -156,10 +156,11 @@ void etcd_read_done(struct etcd_cluster *c, struct mono asked)
 		    c->etcd->addr, c->keys.prefix);
 		c->is_told = false;
 		etcd_read_again(c->etcd, "a cluster can be read again");
-		return;
+		return false;
 	}
 	c->is_unread = c->is_told = false;
 	etcd_cluster_show(c, asked);
+	return true;
 }
 
 uint16_t etcd_next(const struct etcd *e, unsigned i)
@@ -208,6 +209,28 @@ bool is_etcd_bad(struct etcd *e, const struct http_answer *a)
 		}
 	}
 	etcd_give_up(e, err.text[0] != '\0' ? err.text : "status");
+	return true;
+}
+
+void etcd_ask_failed(struct etcd *e, const char *why)
+{
+	if (e->is_aside)
+		e->is_aside = false;
+	else
+		etcd_give_up(e, why);
+}
+
+bool is_etcd_ask_bad(struct etcd *e, const struct http_answer *a)
+{
+	if (!e->is_aside)
+		return is_etcd_bad(e, a);
+	if (a->rc == EV_RC_OK && a->status == 200)
+		return false;
+	/* The next look logs in anew; v3's heartbeat does so by itself. */
+	if (e->found.api == CONF_ETCD_V2 && a->rc == EV_RC_OK &&
+	    etcd3_error(a->body).code == ETCD3_CODE_TOKEN)
+		e->token[0] = '\0';
+	e->is_aside = false;
 	return true;
 }
 
@@ -262,7 +285,10 @@ bool etcd_send(
 {
 	assert(*slot == NULL);
 	*slot = fits ? http_client_ask(e->http, a) : NULL;
-	if (*slot == NULL)
+	if (*slot == NULL &&
+	    (slot == &e->ask || (slot == &e->login && e->is_login_aside)))
+		etcd_ask_failed(e, "local");
+	else if (*slot == NULL)
 		etcd_give_up(e, "local");
 	return *slot != NULL;
 }

@@ -84,8 +84,6 @@ static struct etcd_cluster *reading(struct etcd *e)
 
 static void next_cluster(struct etcd *e)
 {
-	if (e->is_aside)
-		return;
 	e->reading++;
 	e->key = 0;
 	etcd2_read_next(e);
@@ -111,8 +109,8 @@ static void next_key(struct etcd *e)
 	}
 	/* What happened since the leader key was read comes by the watch. */
 	c->leader_seen = c->index_seen;
-	etcd_read_done(c, e->read_asked);
-	next_cluster(e);
+	if (etcd_read_done(c, e->read_asked))
+		next_cluster(e);
 }
 
 /* Gives: false if there is no going on with this endpoint. */
@@ -122,10 +120,11 @@ static bool begin_cluster(struct etcd *e, const struct http_answer *a)
 	int64_t index = index_of(a);
 
 	if (index == 0) {
-		etcd_give_up(e, "parse");
+		etcd_ask_failed(e, "parse");
 		return false;
 	}
-	if (!is_etcd_same(e, cluster_id_of(a)) && e->reading > 0) {
+	if (!is_etcd_same(e, cluster_id_of(a)) &&
+	    (e->is_aside || e->reading > 0)) {
 		etcd_give_up(e, "another cluster");
 		return false;
 	}
@@ -173,7 +172,7 @@ static void take_key(struct etcd *e, const struct http_answer *a)
 	case ETCD2_EVENT:
 	case ETCD2_CLEARED:
 	case ETCD2_ERROR:
-		etcd_give_up(e, got.text[0] != '\0' ? got.text : "parse");
+		etcd_ask_failed(e, got.text[0] != '\0' ? got.text : "parse");
 		return;
 	}
 	abort();
@@ -191,10 +190,10 @@ static void read_cb(void *arg, const struct http_answer *a)
 	else if (a->rc == EV_RC_OK && (a->status == 401 || a->status == 403))
 		leave_out(e, "insufficient credentials");
 	else if (a->rc == EV_RC_OK && a->status == 404 && index_of(a) == 0)
-		etcd_give_up(e, "it does not speak v2");
+		etcd_ask_failed(e, "it does not speak v2");
 	else if (a->rc == EV_RC_OK && a->status == 404)
 		take_key(e, a);
-	else if (!is_etcd_bad(e, a))
+	else if (!is_etcd_ask_bad(e, a))
 		take_key(e, a);
 }
 

@@ -22,16 +22,14 @@ static struct etcd_cluster *reading(struct etcd *e)
 
 static void next(struct etcd *e)
 {
-	if (e->is_aside)
-		return;
 	e->reading++;
 	etcd3_read_next(e);
 }
 
 static void done(struct etcd *e)
 {
-	etcd_read_done(reading(e), e->read_asked);
-	next(e);
+	if (etcd_read_done(reading(e), e->read_asked))
+		next(e);
 }
 
 static void leave_out(struct etcd *e, const char *why)
@@ -57,10 +55,10 @@ static void history_cb(void *arg, const struct http_answer *a)
 			  "unknown\"",
 		    e->addr, c->keys.prefix, LIM_HTTP_BODY);
 		c->history_skipped = e->history;
-	} else if (is_etcd_bad(e, a)) {
+	} else if (is_etcd_ask_bad(e, a)) {
 		return;
 	} else if (!etcd3_range(a->body, &sink, &head)) {
-		etcd_give_up(e, "parse");
+		etcd_ask_failed(e, "parse");
 		return;
 	}
 	done(e);
@@ -108,14 +106,14 @@ static void read_cb(void *arg, const struct http_answer *a)
 	} else if (a->rc == EV_RC_OK &&
 	    etcd3_error(a->body).code == ETCD3_CODE_DENIED) {
 		leave_out(e, etcd3_error(a->body).text);
-	} else if (is_etcd_bad(e, a)) {
+	} else if (is_etcd_ask_bad(e, a)) {
 		return;
 	} else {
 		etcd_cluster_clear(c);
 		if (!etcd3_read(a->body, &sink, &read))
-			etcd_give_up(e, "parse");
+			etcd_ask_failed(e, "parse");
 		else if (!is_etcd_same(e, read.head.cluster_id) &&
-		    e->reading > 0)
+		    (e->is_aside || e->reading > 0))
 			etcd_give_up(e, "another cluster");
 		else
 			take(e, &read);

@@ -63,17 +63,6 @@ static void decide(struct etcd *e)
 	}
 }
 
-/* Gives: true if that was the end of it: beside the watch nothing is lost. */
-static bool has_failed(struct etcd *e, const struct http_answer *a)
-{
-	if (!e->is_aside)
-		return is_etcd_bad(e, a);
-	if (a->rc == EV_RC_OK && a->status == 200)
-		return false;
-	e->is_aside = false;
-	return true;
-}
-
 /* ---- v2 ---- */
 
 static void look2_kv_cb(void *arg, const struct etcd2_kv *kv)
@@ -111,7 +100,7 @@ static void look2_cb(void *arg, const struct http_answer *a)
 
 	e->ask = NULL;
 	if (a->rc != EV_RC_OK) {
-		(void)has_failed(e, a);
+		(void)is_etcd_ask_bad(e, a);
 		return;
 	}
 	if (trace2(e, a))
@@ -160,10 +149,10 @@ static void look3_cb(void *arg, const struct http_answer *a)
 	    etcd3_error(a->body).code == ETCD3_CODE_DENIED) {
 		/* Not all of it is for us: reading will tell which is. */
 		e->found.v3 = ETCD_TRACE_NONE;
-	} else if (has_failed(e, a)) {
+	} else if (is_etcd_ask_bad(e, a)) {
 		return;
 	} else if (!etcd3_beat(a->body, &head, beat, 2u * n)) {
-		etcd_give_up(e, "parse");
+		etcd_ask_failed(e, "parse");
 		return;
 	} else {
 		trace3(e, beat, n);
@@ -183,7 +172,7 @@ static void look3(struct etcd *e)
 
 	t.p = malloc(t.size);
 	if (t.p == NULL) {
-		etcd_give_up(e, "local");
+		etcd_ask_failed(e, "local");
 		return;
 	}
 	etcd3_ask_begin(&t);
@@ -207,10 +196,13 @@ static void login_cb(void *arg, const struct http_answer *a)
 		e->then(e);
 		return;
 	}
-	if (has_failed(e, a))
+	if (e->is_login_aside ? is_etcd_ask_bad(e, a) : is_etcd_bad(e, a))
 		return;
 	if (!etcd3_token(a->body, e->token, sizeof(e->token))) {
-		etcd_give_up(e, "parse");
+		if (e->is_login_aside)
+			etcd_ask_failed(e, "parse");
+		else
+			etcd_give_up(e, "parse");
 		return;
 	}
 	e->is_token_new = true;
@@ -229,6 +221,8 @@ void etcd_login(struct etcd *e, void (*then)(struct etcd *e))
 		return;
 	}
 	e->then = then;
+	/* A heartbeat's may be beside a look that is under way. */
+	e->is_login_aside = e->is_aside && e->ask == NULL;
 	etcd3_ask_login(&t, e->cred.auth);
 	a = etcd_question(
 	    e, etcd3_path(e, "/auth/authenticate", path), &t, login_cb);

@@ -71,6 +71,7 @@ struct etcd {
 	char token[ETCD_TOKEN];
 	bool is_token_new; /* it has not led to a watch yet */
 	bool is_aside;     /* `ask` works beside the watch, and ends nothing */
+	bool is_login_aside; /* … and so does `login`, for it */
 	ev_timer dial, pulse, grace;
 	/* ask: finding and reading, or a look beside the watch. */
 	struct http_req *ask, *login, *watch, *beat;
@@ -133,8 +134,12 @@ const char *etcd3_path(
  */
 bool is_etcd_same(struct etcd *e, uint64_t cluster_id);
 
-/* A cluster's keys are all there. Beside the watch: it can join the others. */
-void etcd_read_done(struct etcd_cluster *c, struct mono asked);
+/*
+ * A cluster's keys are all there. Beside the watch: it can join the others.
+ * Gives: false if it dials anew: what was under way is over.
+ */
+bool etcd_read_done(struct etcd_cluster *c, struct mono asked)
+    __attribute__((warn_unused_result));
 
 /* Gives: false, and has given up, if no cluster could be read. */
 bool is_etcd_any_read(struct etcd *e);
@@ -149,6 +154,13 @@ void etcd_grace_start(struct etcd *e);
 
 /* Gives: true, and has given up or dials anew, if it is no 200. */
 bool is_etcd_bad(struct etcd *e, const struct http_answer *a);
+
+/*
+ * The same of what `ask` asked, or `login`: beside the watch nothing is lost,
+ * and it is tried again at its time.
+ */
+bool is_etcd_ask_bad(struct etcd *e, const struct http_answer *a);
+void etcd_ask_failed(struct etcd *e, const char *why);
 
 /* ---- etcd_find.c ---- */
 

@@ -54,8 +54,8 @@ def secret(folder, name, text):
 class Etcd2(Etcd):
     """A real one, as old tutorials have it."""
 
-    def __init__(self):
-        super().__init__(extra=["--enable-v2"])
+    def __init__(self, extra=()):
+        super().__init__(extra=["--enable-v2", *extra])
 
     def set(self, key, value=None, method="PUT", **options):
         """One request of the v2 API; gives its body."""
@@ -288,6 +288,39 @@ def test_a_key_that_is_too_large_concerns_its_own_cluster():
             d.view(prefix=OTHER, leader="nodeY")
 
 
+class Refuser(FakeEtcd):
+    """OTHER is denied, and then each further read of it fails in its way."""
+
+    def __init__(self, ends):
+        super().__init__(then=lambda _, c: c.recv(1))
+        self.ends, self.tried = list(ends), 0
+
+    def answer(self, line, body):
+        if b64(OTHER + "history").encode() not in body:
+            return super().answer(line, body)
+        self.tried += 1
+        if self.tried > 1:
+            return self.ends.pop(0) if self.ends else (200, b"{")
+        return 403, b'{"code":7,"message":"permission denied"}'
+
+
+@at_once
+def test_what_is_tried_beside_the_watch_ends_nothing():
+    """Ten seconds, beside others: that is how often it is tried."""
+    with contextlib.ExitStack() as stack:
+        fakes = [Refuser([end]) for end in (
+            (200, b"<html>"), (503, b"{}"), (401, b'{"code":16}'))]
+        for e in fakes:
+            stack.enter_context(e)
+        drivers = [stack.enter_context(patient(
+            "api=v3", e.endpoint, prefix=f"{PREFIX},{OTHER}")) for e in fakes]
+        for e, d in zip(fakes, drivers):
+            d.view(prefix=PREFIX, leader="node1")
+            wait_for(lambda e=e: e.tried == 2, "another try", 30)
+            d.alive(after=d.alive()["at"])
+            assert len(e.watches) == 1, d.log()
+
+
 @at_once
 def test_compacted_before_the_watch_is_open():
     """The watch asks for what is gone by then."""
@@ -392,7 +425,7 @@ def test_tls():
                 refused(d, "state=away was=finding")
 
 
-class EtcdUsers(Etcd):
+class EtcdUsers(Etcd2):
     """A real one with users, whose tokens end after three seconds."""
 
     def __init__(self, folder):
