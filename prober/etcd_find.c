@@ -147,8 +147,9 @@ static void look3_cb(void *arg, const struct http_answer *a)
 		e->found.v3 = ETCD_TRACE_UNSPOKEN;
 	} else if (a->rc == EV_RC_OK &&
 	    etcd3_error(a->body).code == ETCD3_CODE_DENIED) {
-		/* Not all of it is for us: reading will tell which is. */
-		e->found.v3 = ETCD_TRACE_NONE;
+		/* Who sets permissions uses it: not all of it is for us, and
+		   reading tells which is. Only a leader in v2 says more. */
+		e->found.v3 = ETCD_TRACE_KEYS;
 	} else if (is_etcd_ask_bad(e, a)) {
 		return;
 	} else if (!etcd3_beat(a->body, &head, beat, 2u * n)) {
