@@ -426,7 +426,8 @@ static void tick_cb(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	/* After a pause of this process timers run before what has arrived:
-	   nobody is released by the snapshot before it. */
+	   nobody is released by the snapshot before it. What it wakes is this
+	   very callback, which arm() takes back. */
 	feed_client_read(a->app->feed);
 	now = mono_now();
 	decide_pass(&a->app->decide, now);
@@ -451,9 +452,9 @@ void agent_snapshot_cb(void *arg, const struct snapshot *snap)
 		return;
 	hold_scan(&a->hold, (uint16_t)slot);
 	hold_scan(&a->lsn, (uint16_t)slot);
-	release(a, now);
-	conns_flush(&app->conns);
-	arm(a, now);
+	/* Released in this turn of the loop, but not before the socket is
+	   empty: after a pause what is behind this one supersedes it. */
+	ev_feed_event(app->loop, &a->tick, EV_TIMER);
 }
 
 void agent_stats_cb(void *arg, struct feed_stats *out)

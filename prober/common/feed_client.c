@@ -25,8 +25,12 @@
 #define WANT_MS 20
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 400 /* a restart must show within 1 s */
-#define PINGS 128          /* remembered: 64 s, above the longest stale_after */
-#define READ_MAX 32        /* messages of one callback, to let others run */
+/* Remembered: 64 s of them, or 13 s while PINGs come soon. What answers an
+   older one vouches for nothing, as if it had not come. */
+#define PINGS 128
+/* Messages of one callback, to let others run: more than the kernel keeps, some
+   50 of the prober's, lest after a pause the newest stay behind. */
+#define READ_MAX 128
 #define LOG_EVERY_MS 60000
 
 struct ping {
