@@ -489,6 +489,7 @@ struct http_client *http_client_new(struct ev_loop *loop)
 		free(c);
 		return NULL;
 	}
+	http_setup_warm(c->multi);
 	ev_init(&c->timer, timer_cb);
 	c->timer.data = c;
 	gap_start(&c->gap, loop);

@@ -41,8 +41,8 @@ struct http_answer {
 
 /*
  * PEM texts, in memory: nothing reads files on the loop. Empty ca: the
- * system's authorities; empty cert: none is shown. The peer's certificate and
- * name are always verified.
+ * system's authorities, as they were when the client was made; empty cert: none
+ * is shown. The peer's certificate and name are always verified.
  */
 struct http_tls {
 	struct slice ca, cert, key;
@@ -71,7 +71,8 @@ struct http_ask {
 	void *arg;
 };
 
-/* Gives: NULL if memory is out. */
+/* Reads the system's authorities, which takes 30 ms. Gives: NULL if memory is
+   out. */
 struct http_client *http_client_new(struct ev_loop *loop)
     __attribute__((warn_unused_result));
 

@@ -20,4 +20,10 @@ struct http_lists {
 bool http_setup(CURL *easy, struct http_lists *lists,
     const struct http_ask *ask) __attribute__((warn_unused_result));
 
+/*
+ * Has curl read the system's authorities, 30 ms, which the first request by
+ * TLS would do on the loop else. Where memory or descriptors are out it does.
+ */
+void http_setup_warm(CURLM *multi);
+
 #endif

@@ -112,6 +112,11 @@ class Driver:
         return sum(r[2].endswith(f":{port:04X}") and r[3] == "01" and
                    f"socket:[{r[9]}]" in mine for r in rows)
 
+    def bytes_read(self):
+        """By this process, from files and sockets alike."""
+        with open(f"/proc/{self.p.pid}/io", encoding="ascii") as f:
+            return int(f.readline().split()[1])
+
     def log(self):
         self.err.seek(0)
         return self.err.read()

@@ -174,6 +174,18 @@ def heard(d):
     return rc
 
 
+def test_authorities_of_the_system_are_read_once(ca):
+    """0.2 MB, which take 30 ms of the loop's time for each connection."""
+    tls = server_tls(ca, ca.cert("db1"))
+    with Peer(answers(reply(STATUS)), tls=tls) as peer, Driver(
+            "patroni", "127.0.0.1", peer.port, REST_TLS=1) as d:
+        assert heard(d) == "tls"
+        before = d.bytes_read()
+        for _ in range(4):
+            assert heard(d) == "tls"
+        assert d.bytes_read() - before < 100_000
+
+
 def test_tls_is_verified(ca, tmp_path):
     """By the CA, the name and the time; nothing of it can be turned off."""
     other = Authority(tmp_path, "other")
