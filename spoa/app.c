@@ -49,8 +49,10 @@ static void fresh_cb(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 }
 
+/* The old one, if any, goes only where there is a new one. */
 static bool begin_feed(struct app *app)
 {
+	struct feed_client *feed;
 	struct feed_client_cfg cfg = {
 	    .path = app->feed_path,
 	    .boot_id = random_bits(),
@@ -60,10 +62,13 @@ static bool begin_feed(struct app *app)
 	    .arg = app,
 	};
 
+	feed = feed_client_new(app->loop, &cfg);
+	if (feed == NULL)
+		return false;
 	feed_client_free(app->feed);
-	app->feed = feed_client_new(app->loop, &cfg);
-	app->decide.feed = app->feed;
-	return app->feed != NULL;
+	app->feed = feed;
+	app->decide.feed = feed;
+	return true;
 }
 
 static void stop_deadline_cb(struct ev_loop *loop, ev_timer *w, int revents)
@@ -153,7 +158,7 @@ static void take_conf(struct app *app, struct conf *conf)
 	log_set_level(conf->agent.log_level);
 	conf_free(old);
 	if (other_age && !begin_feed(app))
-		log_warnx("reload feed=none why=memory");
+		log_warnx("reload feed=kept stale_after=old why=memory");
 }
 
 static bool has_tls(const struct conf_agent *a)
