@@ -8,9 +8,8 @@ import pathlib
 import signal
 import time
 
-import pytest
 
-from spoa_lib import (Agent, Prober, SLOW, folder, hold, leader, member,
+from spoa_lib import (Agent, Prober, folder, hold, leader, member,
                       route, startup, wait_until)
 from spoa_protocol import Site, site
 
@@ -76,31 +75,27 @@ def test_a3_then_the_primary(site):
     assert site.stats(lsn_waited=1, lsn_late=1, routed_fallback=2)
 
 
-@pytest.fixture
-def brief(folder):
-    with Site(folder, hold_timeout="700ms") as s:
-        yield s
-
-
-def test_a4_no_primary_either(brief):
+def test_a4_no_primary_either(folder):
     """What is left of the hold is for a leader; then the desk."""
-    site = brief
-    c = site.conn()
     rows = [member("b", lsn=100), member("c", lsn=100)]
-    site.prober.told(site.prober.tell(rows))
-    # No leader: such a read waits for its replica no longer than others.
-    assert c.ask(route(7, 1, "mixed", first=wanting(150))).vars == {
-        "action": "hold", "reason": "min-lsn"}
-    c.send(hold(1, 1, "mixed", first=wanting(150)))
-    time.sleep(0.3)
-    tell(site, 100, 100)
-    f = c.next()
-    assert (f.vars["action"], f.vars["server"]) == ("fallback", "a")
-    site.prober.told(site.prober.tell(rows))
-    began = time.monotonic()
-    f = c.ask(hold(2, 1, "mixed", first=wanting(150)))
-    assert f.vars["action"] == "desk"
-    assert 0.65 < time.monotonic() - began < 3 * SLOW    # hold_timeout
+    with Site(folder, hold_timeout="60s") as site:
+        c = site.conn()
+        site.prober.told(site.prober.tell(rows))
+        # No leader: such a read waits for its replica no longer than others.
+        assert c.ask(route(7, 1, "mixed", first=wanting(150))).vars == {
+            "action": "hold", "reason": "min-lsn"}
+        c.send(hold(1, 1, "mixed", first=wanting(150)))
+        assert site.stats(lsn_late=1)["hold_now"] == 1
+        tell(site, 100, 100)
+        f = c.next()
+        assert (f.vars["action"], f.vars["server"]) == ("fallback", "a")
+        site.prober.told(site.prober.tell(rows))
+        site.agent.write(hold_timeout="700ms")
+        reload(site)
+        began = time.monotonic()
+        f = c.ask(hold(2, 1, "mixed", first=wanting(150)))
+        assert f.vars["action"] == "desk"
+        assert time.monotonic() - began > 0.65           # hold_timeout
 
 
 def test_a5_they_take_no_place_of_others(folder):
@@ -128,7 +123,7 @@ def test_a5_they_take_no_place_of_others(folder):
 def test_b1_each_listener_has_its_own_hold(folder):
     listen = Agent.LISTEN.replace(
         "target = primary\n", "target = primary\n\thold_max = 1\n"
-        "\thold_timeout = 300ms\n", 1)
+        "\thold_timeout = 1500ms\n", 1)
     site = Site(folder, hold_timeout="60s")
     site.agent.write(listen)
     with site:
@@ -142,7 +137,7 @@ def test_b1_each_listener_has_its_own_hold(folder):
         c.send(hold(4, 1, "mixed", first=strict))
         f = c.next()
         assert f.stream == 1 and f.vars["action"] == "desk"
-        assert 0.29 < time.monotonic() - began < 3 * SLOW
+        assert time.monotonic() - began > 1.45
         # The other's goes on, and the place is free again.
         site.prober.normal()
         f = c.next()
@@ -169,6 +164,14 @@ def test_c1_paused_while_it_releases(folder):
             time.sleep(0.3)          # for which the pace lets some more go
         after = [c.next().vars["server"] for _ in range(29 - len(before))]
         assert set(before) <= {"a"} and set(after) == {"b"}
+
+
+def reload(site):
+    """The agent takes its configuration anew."""
+    before = site.agent.text().count("reload clusters=")
+    site.agent.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: site.agent.text().count("reload clusters=") > before,
+               "reloaded")
 
 
 @contextlib.contextmanager
@@ -227,6 +230,16 @@ def test_c4_a_prober_that_comes_is_asked_at_once(folder):
         # Steadily it asks each half second; here most gaps are of 100 ms.
         at = site.prober.ping_at[:9]
         assert sorted(b - a for a, b in zip(at, at[1:]))[2] < 0.4
+
+
+def test_c5_another_stale_after(folder):
+    """The feed begins anew, and the agent goes on to decide."""
+    with Site(folder, stale_after="4s") as site:
+        site.agent.write(stale_after="3s")
+        before = len(site.prober.seen)
+        reload(site)
+        wait_until(lambda: len(site.prober.seen) > before, "taken anew")
+        wait_until(site.decides, "it decides")
 
 
 def test_r1_many_of_one_connection_leave_at_once(folder):
