@@ -188,21 +188,19 @@ static void take_frame(struct conn *c, const struct spop_frame *f)
 		c->app->agent.stats.frames_bad++;
 }
 
-/*
- * Answers the frames that are whole.
- * Gives: false if some are left because the answers' room is used up.
- */
-static bool answer_frames(struct conn *c)
+/* Answers the frames that are whole, but for those its buffer has no room for:
+   then is_left is set. */
+static void answer_frames(struct conn *c)
 {
 	struct spop_frame f;
 	uint32_t at = 0;
-	bool done = true;
 
+	c->is_left = false;
 	while (c->state != CONN_CLOSING) {
 		enum spop_rc rc;
 
 		if (CONN_OUT - c->out_n < CONN_ANSWER_MAX) {
-			done = false;
+			c->is_left = true;
 			break;
 		}
 		rc = spop_frame_get(
@@ -223,7 +221,6 @@ static bool answer_frames(struct conn *c)
 		memmove(c->in, c->in + at, c->in_n - at);
 		c->in_n -= at;
 	}
-	return done;
 }
 
 static ssize_t wire_send(struct conn *c)
@@ -298,7 +295,10 @@ static void rearm(struct conn *c)
 	struct ev_loop *loop = c->app->loop;
 
 	choose_wait(c);
-	if (c->out_n > 0 || (c->tls != NULL && tls_wants_send(c->tls)))
+	/* Frames that are left are answered by the write event, also where the
+	   hold has sent what was in their way: see conn_flush(). */
+	if (c->out_n > 0 || c->is_left ||
+	    (c->tls != NULL && tls_wants_send(c->tls)))
 		ev_io_start(loop, &c->wr);
 	else
 		ev_io_stop(loop, &c->wr);
@@ -314,13 +314,11 @@ static void rearm(struct conn *c)
 /* Answers and sends by turns. Gives: false if the connection is no more. */
 static bool answer_and_flush(struct conn *c)
 {
-	bool done;
-
 	do {
-		done = answer_frames(c);
+		answer_frames(c);
 		if (!flush(c))
 			return false;
-	} while (!done && c->out_n <= CONN_OUT_HIGH);
+	} while (c->is_left && c->out_n <= CONN_OUT_HIGH);
 	return true;
 }
 
@@ -420,6 +418,7 @@ bool conn_ack(struct conn *c, const struct spop_ack *ack)
 	return n > 0;
 }
 
+/* Answers nothing: the hold that calls it must not be entered again. */
 void conn_flush(struct conn *c)
 {
 	assert(c != NULL && c->magic == CONN_MAGIC);

@@ -60,6 +60,7 @@ struct conn {
 	bool is_shut;   /* our side is closed */
 	bool is_dirty;  /* in conns.dirty */
 	bool has_asked; /* a NOTIFY came */
+	bool is_left;   /* whole frames may be left for lack of room */
 	bool has_moved; /* a frame came or bytes went since the last look */
 	struct conn *dirty_next;
 	uint32_t held; /* streams in the hold */

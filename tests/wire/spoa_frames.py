@@ -2,17 +2,19 @@
 Frames of every kind, cut at every place, and the agent's end: what the
 document says of each, and nobody else hurt by it.
 """
+import fcntl
 import random
 import os
 import signal
 import struct
+import termios
 import threading
 
 import pytest
 
 from spoa_lib import (ACK, AGENT_HELLO, GONE, NOTIFY, SLOW, Spop, folder,
-                      frame, hello, hold, message, pairs, route, string,
-                      varint)
+                      frame, hello, hold, leader, member, message, pairs,
+                      route, string, varint, wait_until)
 from spoa_protocol import NORMAL, Site, site
 
 __all__ = ["folder", "site"]
@@ -159,6 +161,40 @@ def test_c2_the_same_in_any_pieces(site):
         reader.join(20 * SLOW)
         assert [f.stream for f in got[1:]] == list(range(1, 200))
         c.close()
+
+
+def in_kernel(c, what):
+    """Bytes of FIONREAD (not read by us) or TIOCOUTQ (not by the agent)."""
+    return struct.unpack("i", fcntl.ioctl(c.s, what, b"\0" * 4))[0]
+
+
+def test_c3_what_had_no_room_is_answered_later(site):
+    """Whole frames that wait in the agent for room of their answers; then a
+    held stream's answer makes that room, before the socket's turn."""
+    few = [member(n, server="r" * 60) for n in "bc"]
+    site.prober.told(site.prober.tell(few))
+    c, other = site.conn(), site.conn()
+    c.send(hold(1))
+    one = route(2, 1, "read")
+    assert c.ask(one).vars["action"] == "read"
+    c.send(one)
+    wait_until(lambda: in_kernel(c, termios.FIONREAD) > 0, "an answer")
+    answer = in_kernel(c, termios.FIONREAD)
+    sent = 1
+    # Nobody reads: more than its buffer of 8192 stays with the agent.
+    while sent * answer - in_kernel(c, termios.FIONREAD) <= 8192:
+        c.send(one * (6144 // len(one)))
+        sent += 6144 // len(one)
+        wait_until(lambda: in_kernel(c, termios.TIOCOUTQ) == 0, "read")
+        assert other.ask(one).vars["action"] == "read"   # and done with it
+    site.agent.process.send_signal(signal.SIGSTOP)
+    while in_kernel(c, termios.FIONREAD) > 0:
+        c.buf += c.s.recv(65536)
+    site.prober.tell([leader("a"), *few], 0)
+    site.agent.process.send_signal(signal.SIGCONT)
+    got = [c.next() for _ in range(sent + 1)]
+    assert [f.kind for f in got] == [ACK] * (sent + 1)
+    assert sorted(f.stream for f in got) == [1] + [2] * sent
 
 
 # --- the end --------------------------------------------------------------------
