@@ -15,7 +15,8 @@
 #define FRESH_CHECK_S 1.0
 #define STOP_POLL_S 0.01
 #define STOP_ASK_MS 200 /* for peers that were just accepted to ask */
-#define STOP_MAX_S 0.5  /* for peers that do not close; HAProxy does at once */
+/* For peers that do not close (HAProxy does at once), and the desk's. */
+#define STOP_MAX_S 0.5
 
 static uint64_t random_bits(void)
 {
@@ -74,7 +75,8 @@ static bool begin_feed(struct app *app)
 static void stop_deadline_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)revents;
-	log_info("stop why=timeout conns=%u", app_of(w->data)->conns.n);
+	log_info("stop why=timeout conns=%u desk=%u", app_of(w->data)->conns.n,
+	    app_of(w->data)->desk.n);
 	ev_break(loop, EVBREAK_ALL);
 }
 
@@ -84,12 +86,12 @@ static void stop_poll_cb(struct ev_loop *loop, ev_timer *w, int revents)
 
 	(void)revents;
 	conns_stop(&app->conns, !is_mono_before(mono_now(), app->stop_late));
-	if (app->conns.n == 0)
+	if (app->conns.n == 0 && app->desk.n == 0)
 		ev_break(loop, EVBREAK_ALL);
 }
 
 /* What has come is answered, by who was still in the listeners' queues, too;
-   who waits goes HAProxy's second way. */
+   who waits goes HAProxy's second way; who talks to the desk hears it out. */
 static void stop_cb(struct ev_loop *loop, ev_signal *w, int revents)
 {
 	struct app *app = app_of(w->data);
@@ -98,8 +100,8 @@ static void stop_cb(struct ev_loop *loop, ev_signal *w, int revents)
 	if (app->is_stopping)
 		return;
 	app->is_stopping = true;
-	log_info("stop signal=%d conns=%u held=%u", w->signum, app->conns.n,
-	    app->agent.hold.n);
+	log_info("stop signal=%d conns=%u held=%u desk=%u", w->signum,
+	    app->conns.n, app->agent.hold.n, app->desk.n);
 	process_notify("STOPPING=1");
 	listeners_stop(&app->listeners);
 	agent_stop(app);

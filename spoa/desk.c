@@ -57,6 +57,8 @@ static void leave(struct desk_conn *dc)
 	dc->gen++;
 	dc->next_free = desk->free;
 	desk->free = (uint16_t)(dc->index + 1);
+	assert(desk->n > 0);
+	desk->n--;
 	listeners_resume(&dc->app->listeners);
 }
 
@@ -359,6 +361,7 @@ static void desk_open(void *arg, int fd)
 	assert(fd != -1 && desk->free != 0);
 	dc = &desk->conn[desk->free - 1];
 	desk->free = dc->next_free;
+	desk->n++;
 	dc->magic = DESK_MAGIC;
 	dc->app = desk->app;
 	dc->state = DESK_PROXY;
@@ -385,6 +388,7 @@ void desk_init(
 	assert(max >= 1 && max <= DESK_CONNS_MAX);
 	desk->app = app;
 	desk->max = max;
+	desk->n = 0;
 	desk->free = 0;
 	for (uint32_t i = max; i > 0; i--) {
 		desk->conn[i - 1].index = (uint16_t)(i - 1);

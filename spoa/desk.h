@@ -50,8 +50,8 @@ struct desk_conn {
 
 struct desk {
 	struct app *app; /* NULL: not begun */
-	uint32_t max;
-	uint16_t free; /* 1 + an index, 0 none */
+	uint32_t max, n; /* connections, at most and now */
+	uint16_t free;   /* 1 + an index, 0 none */
 	struct cancels cancels;
 	struct desk_conn conn[DESK_CONNS_MAX];
 };

@@ -8,10 +8,10 @@ import pathlib
 import signal
 import time
 
-
-from spoa_lib import (Agent, Prober, folder, hold, leader, member,
-                      route, startup, wait_until)
+from spoa_lib import (Agent, DeskClient, Prober, SLOW, folder, hold, leader,
+                      member, route, startup, wait_until)
 from spoa_protocol import Site, site
+from wire_lib import unstalled
 
 __all__ = ["folder", "site"]
 
@@ -240,6 +240,34 @@ def test_c5_another_stale_after(folder):
         reload(site)
         wait_until(lambda: len(site.prober.seen) > before, "taken anew")
         wait_until(site.decides, "it decides")
+
+
+def stop_while_somebody_speaks(folder):
+    """What a client of the desk gets that is at its first words then."""
+    with Site(folder) as site:
+        d = DeskClient(site.agent.desk)
+        first = startup(user="x")
+        d.send(first[:9])
+        c = site.conn()
+        c.ask(route(1))                      # the desk's was accepted before
+        c.close()
+        before = site.agent.text().count("stop signal=")
+        site.agent.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: site.agent.text().count("stop signal=") > before,
+                   "stops")
+        time.sleep(0.1)                      # for all that ends at once
+        with contextlib.suppress(BrokenPipeError):
+            d.send(first[9:])
+        said = d.rest()
+        d.s.close()
+        site.agent.process.wait(2 * SLOW)
+    return said
+
+
+def test_d1_who_talks_to_the_desk_hears_it_out(folder):
+    said = unstalled(lambda: stop_while_somebody_speaks(folder),
+                     lambda said: said[:1] == b"E", 0.2)
+    assert b"57P03" in said
 
 
 def test_r1_many_of_one_connection_leave_at_once(folder):
