@@ -8,8 +8,6 @@
 #define STEADY_MS 1000
 #define FAST_MS 20
 #define REST_MIN_MS 500 /* two a second */
-/* A question off its phase, so soon before the next one, stands for that. */
-#define SQL_EARLY_MS 200
 /* A connection that is lost again and again for this long is asked for once a
    second, as any other that is away. */
 #define LOST_MS 500
@@ -93,17 +91,23 @@ struct dur tick_phase(unsigned cluster, unsigned member)
 /* One source's question: when it was put last, and how often it is put. */
 struct asking {
 	struct mono last;
-	struct dur every, early;
+	struct dur every, apart; /* never closer to each other than that */
 	bool busy;
 };
 
-/* The first instant of the member's phase that is due after the last. */
+/*
+ * The first instant of the member's phase that is far enough from the last; one
+ * more question comes in between where that would be more than a second.
+ */
 static struct mono in_phase(const struct asking *a, struct dur phase)
 {
 	int64_t second = dur_ms(STEADY_MS).us;
-	int64_t from = a->last.us + a->early.us - phase.us;
+	int64_t from = a->last.us + a->apart.us - 1 - phase.us;
+	int64_t due = from - from % second + second + phase.us;
 
-	return (struct mono){from - from % second + second + phase.us};
+	if (due - a->last.us > second)
+		due -= a->apart.us;
+	return (struct mono){due};
 }
 
 /* Time left until the next question; 0 if it is due, or was never put. */
@@ -139,12 +143,12 @@ struct tick_out tick_decide(
 	assert(s != NULL && in != NULL);
 	struct asking sql = {.last = s->last_sql,
 	    .every = dur_ms(in->fast || in->retry ? FAST_MS : STEADY_MS),
-	    .early = dur_ms(SQL_EARLY_MS),
+	    .apart = dur_ms(FAST_MS),
 	    .busy = in->sql_busy};
 	struct asking rest = {.last = s->last_rest,
 	    .every =
 		dur_ms(in->alone || in->rest_retry ? REST_MIN_MS : STEADY_MS),
-	    .early = dur_ms(REST_MIN_MS),
+	    .apart = dur_ms(REST_MIN_MS),
 	    .busy = in->rest_busy};
 	struct dur a = put(&sql, s->phase, now, &out.sql);
 	struct dur b = put(&rest, s->phase, now, &out.rest);

@@ -2,7 +2,8 @@
  * tick.h - whom to ask next, and when.
  *
  * Steady: each member once a second over REST and SQL, in its own phase of the
- * second, to which it also comes back after a pause in which all fell due.
+ * second, to which it also comes back after a pause in which all fell due; one
+ * more question on the way there, so that none is later than a second.
  * Fast: SQL every 20 ms while a transition is under way or a connection waits.
  * Members that are away are asked each second (never slower: they may be the
  * next leader), and those that SQL cannot tell of (authentication, full, TLS)
