@@ -137,12 +137,13 @@ class Site:
         return TlsSpop(self, self.client, **more)
 
     def taken(self):
-        """The agent's TLS connections as the kernel lists them; those in the
-        listener's queue have no inode yet."""
+        """The agent's TLS connections as the kernel lists them, by inode;
+        those in the listener's queue have none yet. Where others' sockets
+        come and go meanwhile, the list may say one twice, or skip one."""
         with open("/proc/net/tcp", encoding="ascii") as f:
             rows = [line.split() for line in f]
-        return [row for row in rows[1:] if row[9] != "0" and
-                row[3] != "0A" and row[1].endswith(f":{self.port:04X}")]
+        return {row[9]: row for row in rows[1:] if row[9] != "0" and
+                row[3] != "0A" and row[1].endswith(f":{self.port:04X}")}
 
     def is_refused(self, cert, **more):
         """In TLS 1.3 a client learns of it with its first byte."""
@@ -269,11 +270,12 @@ def test_a6_a_host_that_died_is_noticed(site):
 
     def timer():
         # "timer:when" in ticks; timer 2 is keepalive.
-        return site.taken()[0][5]
+        rows = list(site.taken().values())
+        return rows[0][5] if rows else ""
 
-    wait_until(lambda: timer().startswith("02:"), "keepalive's timer")
-    when = int(timer().split(":")[1], 16)
-    assert 0 < when <= 30 * os.sysconf("SC_CLK_TCK")
+    said = wait_until(lambda: timer().startswith("02:") and timer(),
+                      "keepalive's timer")
+    assert 0 < int(said.split(":")[1], 16) <= 30 * os.sysconf("SC_CLK_TCK")
     assert c.ask(route(1)).vars == NORMAL
 
 
@@ -411,7 +413,7 @@ def test_c3_strangers_do_not_take_it_all(folder, files, room):
         silent = [socket.create_connection(("127.0.0.1", site.port))
                   for _ in range(room + 30)]
         wait_until(lambda: len(site.taken()) >= room, "as many as may be")
-        assert len(site.taken()) == room
+        assert len(site.taken()) <= room, site.taken()
         local = [Spop(site.agent.socket) for _ in range(5)]
         for c in local:
             assert c.ask(route(1)).vars == NORMAL
