@@ -16,6 +16,12 @@
 #define MS 1000LL
 #define SEC (1000 * MS)
 #define MINUTE (60 * SEC)
+/*
+ * The ages have lower bounds by what asks for the evidence: below them one
+ * answer that is lost, or only late, would change a verdict. Members are asked
+ * each second and have 800 ms for it, as etcd's heartbeat is asked each second
+ * and has one; stale_after holds such an age and the agent's own 500 ms.
+ */
 
 static const struct conf_word bools[] = {
     {"true", true}, {"false", false}, {NULL, 0}};
@@ -132,19 +138,19 @@ static const struct conf_key keys[] = {
     {"cluster", "probe_sslkey", CONF_SECRET, false, true, CLUSTER(probe_sslkey),
 	0, 0, NULL, NULL, "The key of that certificate (PEM)."},
     {"cluster", "max_age_dcs", CONF_DURATION, false, true, CLUSTER(max_age_dcs),
-	100 * MS, MINUTE, NULL, "3s",
+	2500 * MS, MINUTE, NULL, "3s",
 	"How old the DCS's word may be and still count."},
     {"cluster", "max_age_rest", CONF_DURATION, false, true,
-	CLUSTER(max_age_rest), 100 * MS, MINUTE, NULL, "2s",
+	CLUSTER(max_age_rest), 2 * SEC, MINUTE, NULL, "2s",
 	"Likewise for Patroni's REST API."},
     {"cluster", "max_age_sql", CONF_DURATION, false, true, CLUSTER(max_age_sql),
-	100 * MS, MINUTE, NULL, "2s", "Likewise for PostgreSQL's answers."},
+	2 * SEC, MINUTE, NULL, "2s", "Likewise for PostgreSQL's answers."},
     {"cluster", "fence", CONF_DURATION, false, true, CLUSTER(fence), SEC,
 	60 * MINUTE, NULL, "30s",
 	"For how long a member that held the leader key and lives on a higher "
 	"timeline bars the key's new holder. At least Patroni's ttl."},
     {"cluster", "silence", CONF_DURATION, false, true, CLUSTER(silence),
-	100 * MS, MINUTE, NULL, "2s",
+	2 * SEC, MINUTE, NULL, "2s",
 	"Silence of SQL and REST after which a member counts as away."},
     {"cluster", "silence_close", CONF_DURATION, false, true,
 	CLUSTER(silence_close), 100 * MS, 60 * MINUTE, NULL, "10s",
@@ -229,7 +235,7 @@ static const struct conf_key keys[] = {
 	NULL, "/run/patroute/desk.sock",
 	"Where refused clients get their sentence."},
     {"agent", "stale_after", CONF_DURATION, false, true, AGENT(stale_after),
-	SEC, MINUTE, NULL, "4s",
+	3 * SEC, MINUTE, NULL, "4s",
 	"How old a verdict may be, its evidence's age included."},
     {"agent", "hold_timeout", CONF_DURATION, false, true, AGENT(hold_timeout),
 	100 * MS, 10 * MINUTE, NULL, "10s",

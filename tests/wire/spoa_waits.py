@@ -216,7 +216,7 @@ def test_c3_paused_over_many_verdicts(folder):
 
 def test_c4_a_prober_that_comes_is_asked_at_once(folder):
     """Its first snapshot is of use as soon as an ECHO can be here."""
-    with Site(folder, stale_after="1s") as site:
+    with Site(folder, stale_after="3s") as site:
         site.prober.stop()
         wait_until(lambda: "fresh=no" in site.agent.text(), "stale", 10)
         site.prober = Prober(site.agent.feed, boot_id=9)

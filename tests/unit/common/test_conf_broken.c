@@ -133,7 +133,27 @@ static void broken_values(void **state)
 		"them"},
 	    {"agent { stale_after = 4 }\n" MAIN WRITE,
 		"t.conf:1: agent.stale_after: \"4\" is not possible, expected "
-		"a duration from 1s to 1min, such as 500ms, 3s or 10min"},
+		"a duration from 3s to 1min, such as 500ms, 3s or 10min"},
+	    {"agent { stale_after = 2999ms }\n" MAIN WRITE,
+		"t.conf:1: agent.stale_after: \"2999ms\" is not possible, "
+		"expected a duration from 3s to 1min, such as 500ms, 3s or "
+		"10min"},
+	    {"cluster a { " ETCD " silence = 1999ms }\n" WRITE,
+		"t.conf:1: cluster.silence: \"1999ms\" is not possible, "
+		"expected a duration from 2s to 1min, such as 500ms, 3s or "
+		"10min"},
+	    {"cluster a { " ETCD " max_age_sql = 1999ms }\n" WRITE,
+		"t.conf:1: cluster.max_age_sql: \"1999ms\" is not possible, "
+		"expected a duration from 2s to 1min, such as 500ms, 3s or "
+		"10min"},
+	    {"cluster a { " ETCD " max_age_rest = 1999ms }\n" WRITE,
+		"t.conf:1: cluster.max_age_rest: \"1999ms\" is not possible, "
+		"expected a duration from 2s to 1min, such as 500ms, 3s or "
+		"10min"},
+	    {"cluster a { " ETCD " max_age_dcs = 2499ms }\n" WRITE,
+		"t.conf:1: cluster.max_age_dcs: \"2499ms\" is not possible, "
+		"expected a duration from 2500ms to 1min, such as 500ms, 3s "
+		"or 10min"},
 	    {"agent { early_hold = 2min }\n" MAIN WRITE,
 		"t.conf:1: agent.early_hold: \"2min\" is not possible, "
 		"expected a duration from 0s to 1min, such as 500ms, 3s or "
