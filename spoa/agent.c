@@ -457,6 +457,21 @@ void agent_snapshot_cb(void *arg, const struct snapshot *snap)
 	ev_feed_event(app->loop, &a->tick, EV_TIMER);
 }
 
+/* Of the clusters that are decided now: the feed remembers earlier ones. */
+static uint32_t oldest_ms(const struct app *app, struct mono now)
+{
+	uint32_t oldest = 0;
+
+	for (unsigned i = 0; i < app->conf->cluster_n; i++) {
+		uint32_t age = feed_client_age_ms(
+		    app->feed, app->conf->cluster[i].name, now);
+
+		if (age > oldest)
+			oldest = age;
+	}
+	return oldest;
+}
+
 void agent_stats_cb(void *arg, struct feed_stats *out)
 {
 	struct app *app = app_of(arg);
@@ -465,7 +480,7 @@ void agent_stats_cb(void *arg, struct feed_stats *out)
 	out->connections = app->conns.accepted;
 	out->hold_now = app->agent.hold.n;
 	out->lsn_now = app->agent.lsn.n;
-	out->snapshot_age_ms = feed_client_age_ms(app->feed, mono_now());
+	out->snapshot_age_ms = oldest_ms(app, mono_now());
 }
 
 void agent_forget(struct app *app, struct conn *c)

@@ -573,19 +573,16 @@ void feed_client_read(struct feed_client *fc)
 		fc_flush(fc);
 }
 
-uint32_t feed_client_age_ms(const struct feed_client *fc, struct mono now)
+uint32_t feed_client_age_ms(
+    const struct feed_client *fc, const char *cluster, struct mono now)
 {
-	uint32_t oldest = fc->slot_n > 0 ? 0 : FEED_AGE_STALE;
+	const struct feed_slot *s;
 
-	assert(fc->magic == FC_MAGIC);
-	for (unsigned i = 0; i < fc->slot_n; i++) {
-		uint32_t age =
-		    feed_slot_age_ms(fc->slot[i], fc->cfg.stale_after, now);
-
-		if (age > oldest)
-			oldest = age;
-	}
-	return oldest;
+	assert(fc != NULL && fc->magic == FC_MAGIC && cluster != NULL);
+	s = find_slot(fc, cluster);
+	if (s == NULL)
+		return FEED_AGE_STALE;
+	return feed_slot_age_ms(s, fc->cfg.stale_after, now);
 }
 
 void feed_client_want(

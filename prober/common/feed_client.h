@@ -52,10 +52,11 @@ const struct snapshot *feed_client_get(
 void feed_client_read(struct feed_client *fc);
 
 /*
- * Gives: how old the oldest of the snapshots is, its evidence's age included;
- * FEED_AGE_STALE if one is not usable, or none came.
+ * Gives: how old the snapshot of `cluster` is, its evidence's age included;
+ * FEED_AGE_STALE if it is not usable, or none came.
  */
-uint32_t feed_client_age_ms(const struct feed_client *fc, struct mono now);
+uint32_t feed_client_age_ms(
+    const struct feed_client *fc, const char *cluster, struct mono now);
 
 /*
  * Tells the prober that a connection waits; at most one message a cluster in

@@ -73,7 +73,8 @@ struct feed_stats {
 	uint64_t latency_sum_us;
 	uint64_t latency[FEED_LATENCY_BUCKETS]; /* NOTIFY to ACK */
 	uint32_t hold_now, hold_max_ms, lsn_now;
-	uint32_t snapshot_age_ms; /* of the oldest; or FEED_AGE_STALE */
+	uint32_t snapshot_age_ms; /* the oldest of the configuration's clusters;
+				     or FEED_AGE_STALE */
 };
 
 struct feed_msg {

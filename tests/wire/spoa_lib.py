@@ -151,6 +151,9 @@ def leader(name, **more):
     return member(name, LEADER, LIVE, 0, **more)
 
 
+AGE_STALE = 2 ** 32 - 1
+
+
 class Prober:
     """Sends the snapshots it is told to, echoes pings, notes what comes."""
 
@@ -161,6 +164,7 @@ class Prober:
         self.snapshots = {}      # cluster -> body
         self.echoes = True
         self.age_ms = 0
+        self.stale = set()       # clusters for which it does not vouch
         self.seen, self.wants, self.stats = [], 0, None
         self.ping_at = []        # when each PING came
         self.peers = []
@@ -207,10 +211,11 @@ class Prober:
         if kind == self.PING:
             self.ping_at.append(time.monotonic())
         if kind == self.PING and self.echoes:
-            n = len(self.snapshots)
+            ages = [AGE_STALE if cluster in self.stale else self.age_ms
+                    for cluster in self.snapshots]
             with contextlib.suppress(OSError):
                 s.send(bytes([1, self.ECHO]) + body + struct.pack(
-                    f">H{n}I", n, *[self.age_ms] * n))
+                    f">H{len(ages)}I", len(ages), *ages))
         elif kind == self.SEEN:
             self.seen.append(struct.unpack_from(">QQ", body)[1])
         elif kind == self.WANT:

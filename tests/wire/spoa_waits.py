@@ -8,8 +8,8 @@ import pathlib
 import signal
 import time
 
-from spoa_lib import (Agent, DeskClient, Prober, SLOW, folder, hold, leader,
-                      member, route, startup, wait_until)
+from spoa_lib import (AGE_STALE, Agent, DeskClient, Prober, SLOW, folder, hold,
+                      leader, member, route, startup, wait_until)
 from spoa_protocol import Site, site
 from wire_lib import unstalled
 
@@ -220,7 +220,7 @@ def test_c4_a_prober_that_comes_is_asked_at_once(folder):
         site.prober.stop()
         wait_until(lambda: "fresh=no" in site.agent.text(), "stale", 10)
         site.prober = Prober(site.agent.feed, boot_id=9)
-        site.prober.age_ms = 2 ** 32 - 1      # vouches for nothing yet
+        site.prober.age_ms = AGE_STALE        # vouches for nothing yet
         site.prober.normal()
         c = site.conn()
         assert c.ask(route(1, 1, "write")).vars == {}
@@ -240,6 +240,20 @@ def test_c5_another_stale_after(folder):
         reload(site)
         wait_until(lambda: len(site.prober.seen) > before, "taken anew")
         wait_until(site.decides, "it decides")
+
+
+def test_c6_the_age_of_what_is_decided_by(folder):
+    """A cluster that the configuration has no more does not count."""
+    with Site(folder) as site:
+        site.prober.told(site.prober.normal("gone"))
+        site.prober.stale = {"gone"}
+        asked = len(site.prober.ping_at)
+        wait_until(lambda: len(site.prober.ping_at) > asked + 1, "echoed")
+        site.prober.stats = None
+        assert site.stats()["snapshot_age_ms"] < 10000 * SLOW
+        site.prober.stale.add("main")
+        wait_until(lambda: site.stats()["snapshot_age_ms"] == AGE_STALE,
+                   "the other's does")
 
 
 def stop_while_somebody_speaks(folder):

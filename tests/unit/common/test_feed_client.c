@@ -206,6 +206,14 @@ static void fresh_by_echo(void **state)
 	assert_int_equal(f.taken, 2); /* usable now: the hold may move */
 	assert_int_equal(get_at(&f, mono_now())->seq, 5);
 	assert_null(feed_client_get(f.fc, "other", mono_now()));
+	assert_in_range(
+	    feed_client_age_ms(f.fc, "main", mono_add(after, dur_ms(500))),
+	    1500, 1501 + (uintmax_t)dur_to_ms(mono_sub(after, before)));
+	assert_int_equal(
+	    feed_client_age_ms(f.fc, "main", mono_add(after, dur_ms(3000))),
+	    FEED_AGE_STALE);
+	assert_int_equal(
+	    feed_client_age_ms(f.fc, "other", mono_now()), FEED_AGE_STALE);
 	/* 4 s from the PING, less 1 s. */
 	assert_non_null(get_at(&f, mono_add(before, dur_ms(2999))));
 	assert_null(get_at(&f, mono_add(after, dur_ms(3000))));
