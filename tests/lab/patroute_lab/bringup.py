@@ -33,6 +33,7 @@ def up(lab, pairs):
         down(lab, keep_lock=True)
         kept = None
     lab.adopt(kept or chosen)
+    dcs.install(lab.settings)
     missing = programs.version_missing(lab.settings)
     if missing:
         raise LabError(f"no PostgreSQL {lab.settings['pg_version']}: "

@@ -1,8 +1,11 @@
 """Where Patroni keeps its keys: etcd, or ZooKeeper on the same hosts."""
 
+import os
 import socket
+import subprocess
 
 from . import config, netns, wire
+from .machine import LAB_DIR
 
 ZOO_CFG = "/run/patroute-host/etc/zoo.cfg"
 ZOO_DATA = "/var/lib/etcd/zookeeper"
@@ -11,6 +14,13 @@ ZOO_DATA = "/var/lib/etcd/zookeeper"
 def is_zookeeper(settings):
     """Whether this lab's DCS is ZooKeeper."""
     return settings["dcs"] == "zookeeper"
+
+
+def install(settings):
+    """ZooKeeper and its Java are dear to fetch: for who asks for them."""
+    if is_zookeeper(settings):
+        subprocess.run([os.path.join(os.path.dirname(LAB_DIR), "install"),
+                        "zookeeper"], check=True)
 
 
 def zoo_cfg(hosts):
