@@ -117,8 +117,8 @@ size_t snap_encode(const struct snapshot *s, unsigned char *buf, size_t size)
     __attribute__((warn_unused_result));
 
 /*
- * Gives: true and a *out that passes snap_check(), or false and zeroes. A why of
- * a later version is SNAP_WHY_NONE here: it only explains.
+ * Gives: true and a *out that passes snap_check(), or false and zeroes. A why
+ * of a later version is SNAP_WHY_NONE here: it only explains.
  */
 bool snap_decode(struct slice in, struct snapshot *out)
     __attribute__((warn_unused_result));
