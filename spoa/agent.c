@@ -17,6 +17,7 @@
 #define PACE_MIN_S 0.002
 /* Whose LSN has come goes at once: they are reads, and each waits briefly. */
 #define LSN_RATE 1000000
+#define LOST_LOG_MS 10000
 
 /* Which of the three variables of HAProxy's side an answer sets. */
 struct answer {
@@ -158,18 +159,32 @@ static void keep_for_lsn(struct app *app, struct conn *c,
 	app->agent.stats.lsn_waited++;
 }
 
+/* Decided, but HAProxy does not hear of it, and goes its second way. */
+static void lose(struct agent *a, const struct conn *c)
+{
+	uint32_t suppressed;
+
+	a->stats.answers_lost++;
+	if (c != NULL && c->state == CONN_READY &&
+	    log_rate_ok(
+		&a->lost_rate, 1, dur_ms(LOST_LOG_MS), mono_now(), &suppressed))
+		log_warnx("drop answer conn=%u.%u why=room suppressed=%u",
+		    c->ref.index, c->ref.gen, suppressed);
+}
+
 /* Undecided sets nothing; an action `hold` of the first engine goes back. */
 static void finish(struct app *app, struct conn *c, const struct spop_frame *f,
     const struct ruling *r, enum notify_engine engine)
 {
 	struct answer none = {.unset = engine == NOTIFY_HOLD};
 
-	stats_ruling(&app->agent.stats, r);
 	app->agent.answered++;
 	/* Without room nothing is decoded, so there is room. */
-	if (!reply(c, f->stream_id, f->frame_id,
+	if (reply(c, f->stream_id, f->frame_id,
 		r->snap != NULL ? answer_of(r) : none))
-		log_warnx("drop conn=%u.%u why=room", c->ref.index, c->ref.gen);
+		stats_ruling(&app->agent.stats, r);
+	else
+		lose(&app->agent, c);
 }
 
 /*
@@ -281,9 +296,10 @@ static void let_go(struct agent *a, const struct hold_entry *e, struct mono now)
 		    ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
-/* Answers a stream that was held, if its connection still is and takes it. */
-static void answer_held(
-    struct agent *a, const struct hold_entry *was, struct answer answer)
+/* Answers a stream that was held, if its connection still is and takes it; that
+   is counted as the ruling. */
+static void answer_held(struct agent *a, const struct hold_entry *was,
+    const struct ruling *r, struct answer answer)
 {
 	struct conns *cs = &a->app->conns;
 	struct conn *c = conn_find(cs, was->s.conn);
@@ -293,13 +309,13 @@ static void answer_held(
 		conn_mark(c);
 		conns_flush(cs);
 		c = conn_find(cs, was->s.conn);
-		if (c != NULL &&
+		if (c == NULL ||
 		    !reply(c, was->s.stream_id, was->s.frame_id, answer)) {
-			log_debug("drop conn=%u.%u why=room", c->ref.index,
-			    c->ref.gen);
+			lose(a, c);
 			return;
 		}
 	}
+	stats_ruling(&a->stats, r);
 	if (c != NULL)
 		conn_mark(c);
 }
@@ -319,8 +335,7 @@ static void release_from(struct agent *a, struct hold *h, struct mono now)
 		}
 		hold_done(h, e);
 		let_go(a, &was, now);
-		stats_ruling(&a->stats, &r);
-		answer_held(a, &was, answer_of(&r));
+		answer_held(a, &was, &r, answer_of(&r));
 	}
 }
 
@@ -344,8 +359,7 @@ static void end_wait(struct agent *a, const struct hold_entry *was,
 	if (r->snap != NULL)
 		answer = answer_of(r);
 	let_go(a, was, now);
-	stats_ruling(&a->stats, r);
-	answer_held(a, was, answer);
+	answer_held(a, was, r, answer);
 }
 
 static void expire(struct agent *a, struct mono now)
@@ -509,11 +523,11 @@ static void give_back(
     struct agent *a, struct hold *h, struct hold_entry *e, struct mono now)
 {
 	struct hold_entry was = *e;
+	struct ruling nothing = {0};
 
-	a->stats.undecided++;
 	hold_drop(h, e);
 	let_go(a, &was, now);
-	answer_held(a, &was, (struct answer){.unset = true});
+	answer_held(a, &was, &nothing, (struct answer){.unset = true});
 }
 
 static void give_all_back(struct agent *a, struct hold *h, struct mono now)

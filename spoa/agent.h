@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "hold.h"
+#include "log.h"
 #include "snapshot.h"
 #include "spop.h"
 #include "stats.h"
@@ -27,6 +28,7 @@ struct agent {
 	unsigned phase[LIM_CLUSTERS];
 	uint64_t answered; /* streams, within the pass that brought them */
 	struct feed_stats stats;
+	struct log_rate lost_rate;
 };
 
 void agent_init(struct agent *a, struct app *app);

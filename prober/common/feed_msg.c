@@ -66,9 +66,10 @@ static const struct {
     FIELD(hold_max_ms, 1),
     FIELD(lsn_now, 1),
     FIELD(snapshot_age_ms, 1),
+    FIELD(answers_lost, 1),
 };
 #define STATS_FIELDS (sizeof(stats_field) / sizeof(stats_field[0]))
-_Static_assert(sizeof(struct feed_stats) == 42 * 8 + 4 * 4,
+_Static_assert(sizeof(struct feed_stats) == 43 * 8 + 4 * 4,
     "a new counter needs its line at the end of stats_field");
 
 static void put_counter(struct wire_out *w, const char *from, size_t bytes)

@@ -75,6 +75,7 @@ struct feed_stats {
 	uint32_t hold_now, hold_max_ms, lsn_now;
 	uint32_t snapshot_age_ms; /* the oldest of the configuration's clusters;
 				     or FEED_AGE_STALE */
+	uint64_t answers_lost;    /* decided, but its connection had no room */
 };
 
 struct feed_msg {

@@ -8,6 +8,8 @@ import pathlib
 import signal
 import time
 
+import pytest
+
 from spoa_lib import (AGE_STALE, Agent, DeskClient, Prober, SLOW, folder, hold,
                       leader, member, route, startup, wait_until)
 from spoa_protocol import Site, site
@@ -304,3 +306,22 @@ def test_r1_many_of_one_connection_leave_at_once(folder):
         got = [c.next() for _ in range(400)]
         assert all(f.unset == ["action"] for f in got)
         assert [f.stream for f in got] == list(range(1, 401))
+
+
+def test_r2_who_does_not_read_is_not_counted_as_routed(folder):
+    """Its answers find no room: they are lost, counted, and it is said."""
+    with Site(folder, hold_release_rate=100000, hold_timeout="60s") as site:
+        site.tell_nobody()
+        c = site.conn()
+        c.send(b"".join(hold(i + 1, 1, "write") for i in range(500)))
+        before = site.stats(held=500)["routed_write"]
+        flood = b"".join(route(i + 1, 2, "write") for i in range(500))
+        c.s.settimeout(1 * SLOW)
+        with pytest.raises(TimeoutError):
+            while True:
+                c.send(flood)
+        site.prober.told(site.prober.tell([leader("a"), member("b")], 0))
+        stats = site.stats(answers_lost=100)
+        assert stats["answers_lost"] + stats["routed_write"] - before == 500
+        assert site.agent.text().count("drop answer") == 1
+        c.close()

@@ -168,6 +168,7 @@ static struct feed_stats numbered(void)
 	    .hold_max_ms = 44,
 	    .lsn_now = 45,
 	    .snapshot_age_ms = 46,
+	    .answers_lost = 47,
 	};
 
 	for (unsigned i = 0; i < FEED_LATENCY_BUCKETS; i++)
@@ -180,10 +181,12 @@ static size_t end_of(unsigned number)
 {
 	if (number <= 42)
 		return 2 + number * 8;
-	return 2 + 42 * 8 + (number - 42) * 4;
+	if (number <= 46)
+		return 2 + 42 * 8 + (number - 42) * 4;
+	return 2 + 42 * 8 + 4 * 4 + (number - 46) * 8;
 }
 
-#define STATS_LAST 46
+#define STATS_LAST 47
 
 static void layout_of_stats(void **state)
 {
