@@ -40,16 +40,21 @@ static void wait_for_restart(
 		w->keys[w->len] = '\0'; /* counted, not named */
 }
 
+/* The agent's keys are the agent's, but for this one. */
+static bool is_ours(const struct conf_key *k)
+{
+	return strcmp(k->section, "agent") != 0 ||
+	    strcmp(k->name, "early_hold") == 0;
+}
+
 /* All keys of one section whose values differ between its two structs. */
 static void compare(
     struct waiting *w, const char *section, const void *a, const void *b)
 {
 	for (const struct conf_key *k = conf_key_table(); k->section != NULL;
 	     k++) {
-		bool is_level = strcmp(section, "prober") == 0 &&
-		    strcmp(k->name, "log_level") == 0;
-
-		if (strcmp(k->section, section) == 0 && !is_level &&
+		if (strcmp(k->section, section) == 0 && is_ours(k) &&
+		    !k->reloadable &&
 		    memcmp((const char *)a + k->offset,
 			(const char *)b + k->offset, k->size) != 0)
 			wait_for_restart(w, section, k->name);
@@ -98,6 +103,7 @@ void reload(struct app *app)
 		etcd_reload(app->etcd[i]);
 	compare(&w, "", app->conf, fresh);
 	compare(&w, "prober", &app->conf->prober, &fresh->prober);
+	compare(&w, "agent", &app->conf->agent, &fresh->agent);
 	compare_clusters(&w, app->conf, fresh);
 	conf_free(fresh);
 	if (w.n == 0)

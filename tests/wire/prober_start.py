@@ -202,9 +202,11 @@ def test_c_broken_configuration_on_reload(prober):
 def test_c_reload(prober):
     good = prober.conf.read_text()
     prober.conf.write_text(good.replace(str(prober.port), str(free_port()))
-                           .replace("etcd =", "max_age_dcs = 5s\n\tetcd ="))
+                           .replace("etcd =", "max_age_dcs = 5s\n\tetcd =") +
+                           "agent {\n\tearly_hold = 1s\n\thold_max = 9\n}\n")
     prober.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: "restart_needed=2" in prober.text(), "restart needed")
+    wait_until(lambda: "restart_needed=3" in prober.text(), "restart needed")
+    assert "agent.early_hold" in prober.text()
     assert "prober.http_port" in prober.text()
     assert "cluster.max_age_dcs" in prober.text()
     prober.conf.write_text(good.replace("prober {",
