@@ -13,7 +13,7 @@
 struct ssl_ctx_st;
 
 /*
- * Whoever has not said HELLO under TLS is a stranger that may cost 150 KiB
+ * Whoever has not said HELLO under TLS is a stranger that may cost 180 KiB
  * until its deadline (OpenSSL keeps a whole ClientHello, 128 KiB at most).
  */
 #define CONNS_TLS_HELLO_MAX 256

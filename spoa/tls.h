@@ -5,7 +5,7 @@
  * agent.tls_ca signed. The calls look like recv(2) and send(2), so that conn.c
  * knows no more of it than that. Memory: OpenSSL's own. A connection that was
  * greeted has 48 KiB at most, a record each way included; before that its
- * handshake may take 150 KiB, so conns.h bounds how many are that far.
+ * handshake may take 180 KiB, so conns.h bounds how many are that far.
  */
 #ifndef TLS_H
 #define TLS_H
