@@ -70,15 +70,23 @@ enum ev_state patroni_state(struct slice word)
 	return EV_STATE_NONE;
 }
 
+/* Whatever is no weight is as if it were not there: only a 0 drains. */
+static uint16_t weight_of(const cJSON *tag)
+{
+	double d = cJSON_IsNumber(tag) ? tag->valuedouble : -1;
+
+	if (d > WEIGHT_MAX)
+		return WEIGHT_MAX;
+	if (!(d >= 0) || d != (uint16_t)d)
+		return WEIGHT_DEFAULT;
+	return (uint16_t)d;
+}
+
 void patroni_tags(const struct cJSON *tags, struct ev_dcs_member *m)
 {
-	int64_t weight = json_i64(tags, "patroute_weight");
-
 	m->noloadbalance = is_json_true(tags, "noloadbalance");
 	m->nofailover = is_json_true(tags, "nofailover");
-	m->weight = WEIGHT_DEFAULT;
-	if (json_get(tags, "patroute_weight") != NULL && weight <= WEIGHT_MAX)
-		m->weight = (uint16_t)weight;
+	m->weight = weight_of(json_get(tags, "patroute_weight"));
 }
 
 /* The number up to the next dot, 0 if it is none. */

@@ -103,10 +103,30 @@ static void test_member(void **state)
 	put(&k, "members/node2",
 	    "{\"conn_url\":\"http://h:1/\",\"api_url\":\"postgres://h/\"}");
 	assert_true(m->port == 0 && m->api_port == 0 && m->weight == 100);
-	put(&k, "members/node2", "{\"tags\":{\"patroute_weight\":257}}");
-	assert_int_equal(m->weight, 100);
-	put(&k, "members/node2", "{\"tags\":{\"patroute_weight\":0}}");
-	assert_int_equal(m->weight, 0);
+}
+
+/* Somebody's slip of the pen takes no reads away; only a 0 does. */
+static void test_weight(void **state)
+{
+	static const struct {
+		const char *text;
+		int weight;
+	} weights[] = {{"0", 0}, {"1", 1}, {"256", 256}, {"257", 256},
+	    {"1e300", 256}, {"null", 100}, {"-1", 100}, {"-1e300", 100},
+	    {"1.5", 100}, {"\"high\"", 100}, {"\"0\"", 100}, {"false", 100},
+	    {"[]", 100}, {"{}", 100}};
+	struct dcs_keys k = start();
+	const struct ev_dcs_member *m = &k.view.m[0];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(weights); i++) {
+		char text[96];
+
+		(void)snprintf(text, sizeof(text),
+		    "{\"tags\":{\"patroute_weight\":%s}}", weights[i].text);
+		put(&k, "members/node2", text);
+		assert_int_equal(m->weight, weights[i].weight);
+	}
 }
 
 static void test_members_come_and_go(void **state)
@@ -272,6 +292,7 @@ int main(void)
 	    cmocka_unit_test(test_prefix),
 	    cmocka_unit_test(test_leader),
 	    cmocka_unit_test(test_member),
+	    cmocka_unit_test(test_weight),
 	    cmocka_unit_test(test_members_come_and_go),
 	    cmocka_unit_test(test_config),
 	    cmocka_unit_test(test_failover),
