@@ -53,7 +53,6 @@ static void add_member(const cJSON *o, struct ev_view *v)
 	m->state = patroni_state(json_str(o, "state"));
 	m->tli = tli <= UINT32_MAX ? (uint32_t)tli : 0;
 	patroni_tags(json_get(o, "tags"), m);
-	v->standby_cluster |= m->role == EV_ROLE_STANDBY_LEADER;
 	if (is_slice_eq(role, "sync_standby") ||
 	    is_slice_eq(role, "quorum_standby")) {
 		memcpy(v->sync_standby[v->sync_n++], m->name, LIM_NAME);

@@ -86,7 +86,7 @@ static struct verdict by_force(
 static bool is_standby_cluster(
     const struct cluster_ev *ev, const struct policy *pol, struct mono now)
 {
-	if (ev->dcs.configured)
+	if (ev->dcs.synced)
 		return ev->dcs.standby_cluster;
 	for (int i = 0; i < ev->n; i++) {
 		if (word_rest(&ev->m[i], pol, now) != WORD_NONE &&

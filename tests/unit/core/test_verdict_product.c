@@ -178,7 +178,7 @@ static struct out oracle(const struct in *in)
 	if (in->force == B)
 		return is_b_live(in) ? (struct out){B, 1} : nobody(1);
 	/* 5: known once the DCS said so. */
-	if (in->standby && in->dcs != DCS_ABSENT)
+	if (in->standby && in->dcs != DCS_ABSENT && in->dcs != DCS_UNREAD)
 		return nobody(5);
 	/* 4: no DCS, or pause without a key. */
 	if (!fresh || (in->key == KEY_NONE && in->pause))

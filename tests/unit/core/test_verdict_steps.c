@@ -269,6 +269,25 @@ static void standby_cluster_takes_no_writes(void **state)
 	assert_int_equal(w.snap.m[A].role, SNAP_ROLE_STANDBY_LEADER);
 }
 
+/* etcd is configured and was out of reach from the start. */
+static void standby_cluster_is_known_by_patroni_too(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 3);
+	ev_put_roster(&w.ev, &w.view, at(0));
+	w.peer[A].primary = false;
+	w.peer[A].role = EV_ROLE_STANDBY_LEADER;
+	world_poll_rest(&w, A, at(5));
+	assert_target(&w, at(5), -1, SNAP_WHY_NO_KEY);
+	w.ev.m[A].rest.standby_cluster = true;
+	assert_target(&w, at(5), -1, SNAP_WHY_STANDBY_CLUSTER);
+	/* What the DCS says stands above it. */
+	world_key(&w, -1, at(6));
+	assert_target(&w, at(6), -1, SNAP_WHY_NO_KEY);
+}
+
 static void hold_stands_over_force_over_the_key(void **state)
 {
 	struct world w;
@@ -357,6 +376,7 @@ int main(void)
 	    cmocka_unit_test(no_dcs_configured_is_the_same),
 	    cmocka_unit_test(pause_without_a_key_is_the_same),
 	    cmocka_unit_test(standby_cluster_takes_no_writes),
+	    cmocka_unit_test(standby_cluster_is_known_by_patroni_too),
 	    cmocka_unit_test(hold_stands_over_force_over_the_key),
 	    cmocka_unit_test(force_never_names_one_in_recovery),
 	    cmocka_unit_test(failover_key_lets_wait_for_early_hold_only),
