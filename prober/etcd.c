@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "etcd_int.h"
+#include "etcd_apart.h"
 
 #define ETCD_MAGIC 0x45746364u
 #define CLUSTER_MAGIC 0x45746343u
@@ -102,6 +102,8 @@ static void dial_later(struct etcd *e, int64_t least_ms)
 		wait = least;
 	ev_now_update(e->loop);
 	ev_timer_stop(e->loop, &e->dial);
+	if (e->n == 0)
+		return; /* each cluster has its own client by now */
 	ev_timer_set(&e->dial, dur_to_s(wait), 0.0);
 	ev_timer_start(e->loop, &e->dial);
 }
@@ -159,7 +161,10 @@ bool etcd_read_done(struct etcd_cluster *c, struct mono asked)
 		return false;
 	}
 	c->is_unread = c->is_told = false;
-	etcd_cluster_show(c, asked);
+	c->is_held = is_etcd_mixed(c->etcd) && is_etcd_lost(c);
+	c->held_asked = asked;
+	if (!c->is_held)
+		etcd_cluster_show(c, asked);
 	return true;
 }
 
@@ -309,33 +314,24 @@ void etcd_grace_start(struct etcd *e)
 	ev_timer_start(e->loop, &e->grace);
 }
 
-static bool has_leader(const struct etcd *e)
-{
-	uint16_t i;
-
-	for (i = 0; i < e->n; i++) {
-		if (e->cluster[i]->keys.view.has_leader)
-			return true;
-	}
-	return false;
-}
-
 /* What is done beside the watch: one thing at a time, and seldom. */
 static void look_aside(struct etcd *e)
 {
-	bool is_unread = false;
+	bool is_unread = false, is_lost = false;
 	uint16_t i;
 
 	if (e->ask != NULL || e->login != NULL)
 		return;
-	for (i = 0; i < e->n; i++)
+	for (i = 0; i < e->n; i++) {
 		is_unread |= e->cluster[i]->is_unread;
-	if (e->conf->etcd_api == CONF_ETCD_AUTO &&
-	    e->pulses % LOOK_EVERY == 0 && !has_leader(e))
-		etcd_look_aside(e);
-	else if (is_unread && e->pulses % UNREAD_EVERY == 0)
+		is_lost |= is_etcd_lost(e->cluster[i]);
+	}
+	if (is_unread && e->pulses % UNREAD_EVERY == 0)
 		e->found.api == CONF_ETCD_V2 ? etcd2_read_aside(e)
 					     : etcd3_read_aside(e);
+	else if (is_lost && e->conf->etcd_api == CONF_ETCD_AUTO &&
+	    e->pulses % LOOK_EVERY == 0)
+		etcd_apart_aside(e);
 }
 
 static void pulse_cb(struct ev_loop *loop, ev_timer *w, int revents)
@@ -444,13 +440,12 @@ bool is_etcd_shared(const struct conf_cluster *a, const struct conf_cluster *b)
 	    is_same_text(a->etcd_key, b->etcd_key);
 }
 
-struct etcd *etcd_new(struct ev_loop *loop, struct http_client *http,
+/* Without what the files say. */
+static struct etcd *new_client(struct ev_loop *loop, struct http_client *http,
     struct resolve *r, const struct conf_cluster *conf)
 {
 	struct etcd *e = calloc(1, sizeof(*e));
 
-	assert(loop != NULL && http != NULL && r != NULL && conf != NULL);
-	assert(conf->etcd_n >= 1 && conf->etcd_n <= LIM_ENDPOINTS);
 	if (e == NULL)
 		return NULL;
 	e->lines.size = LIM_HTTP_BODY;
@@ -465,8 +460,6 @@ struct etcd *etcd_new(struct ev_loop *loop, struct http_client *http,
 	e->resolve = r;
 	e->conf = conf;
 	e->seed = (unsigned)mono_now().us;
-	/* It has said why; etcd will refuse us, and is asked on. */
-	(void)!etcd_cred_load(&e->cred, conf);
 	ev_init(&e->dial, dial_cb);
 	ev_init(&e->pulse, pulse_cb);
 	ev_init(&e->grace, grace_cb);
@@ -474,10 +467,40 @@ struct etcd *etcd_new(struct ev_loop *loop, struct http_client *http,
 	return e;
 }
 
+struct etcd *etcd_new(struct ev_loop *loop, struct http_client *http,
+    struct resolve *r, const struct conf_cluster *conf)
+{
+	struct etcd *e;
+
+	assert(loop != NULL && http != NULL && r != NULL && conf != NULL);
+	assert(conf->etcd_n >= 1 && conf->etcd_n <= LIM_ENDPOINTS);
+	e = new_client(loop, http, r, conf);
+	/* It has said why; etcd will refuse us, and is asked on. */
+	if (e != NULL)
+		(void)!etcd_cred_load(&e->cred, conf);
+	return e;
+}
+
+struct etcd *etcd_new_own(const struct etcd *e)
+{
+	struct etcd *own = new_client(e->loop, e->http, e->resolve, e->conf);
+
+	if (own != NULL && !etcd_cred_copy(&own->cred, &e->cred)) {
+		etcd_free(own);
+		return NULL;
+	}
+	if (own != NULL)
+		own->at = e->at;
+	return own;
+}
+
 void etcd_reload(struct etcd *e)
 {
 	struct etcd_cred fresh = {.auth = ""};
+	struct etcd *own;
 
+	for (own = etcd_of(e)->own; own != NULL; own = own->next_own)
+		etcd_reload(own);
 	if (!etcd_cred_load(&fresh, etcd_of(e)->conf))
 		return;
 	if (is_etcd_cred_same(&fresh, &e->cred)) {
@@ -490,9 +513,9 @@ void etcd_reload(struct etcd *e)
 	etcd_read_again(e, "its password or certificates changed");
 }
 
-const char *etcd_api_name(const struct etcd *e)
+const char *etcd_api_text(enum conf_etcd_api api)
 {
-	switch (e->said) {
+	switch (api) {
 	case CONF_ETCD_V2:
 		return "v2";
 	case CONF_ETCD_V3:
@@ -503,12 +526,32 @@ const char *etcd_api_name(const struct etcd *e)
 	return NULL;
 }
 
+const char *etcd_api_name(const struct etcd *e, const void *arg)
+{
+	const char *name = NULL;
+	struct etcd *own;
+	uint16_t i;
+
+	for (i = 0; i < e->n; i++) {
+		if (e->cluster[i]->sink.arg == arg)
+			return etcd_api_text(e->said);
+	}
+	for (own = e->own; own != NULL && name == NULL; own = own->next_own)
+		name = etcd_api_name(own, arg);
+	return name;
+}
+
 void etcd_free(struct etcd *e)
 {
+	struct etcd *own;
 	uint16_t i;
 
 	if (e == NULL)
 		return;
+	while ((own = e->own) != NULL) {
+		e->own = own->next_own;
+		etcd_free(own);
+	}
 	hang_up(etcd_of(e));
 	for (i = 0; i < e->n; i++)
 		free(e->cluster[i]);

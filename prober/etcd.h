@@ -5,7 +5,8 @@
  * whatever the number of clusters on it: a read of each cluster's keys, then a
  * watch, and each second a linearizable read that proves the watch alive and
  * complete. A cluster whose keys cannot be read is left out, and said so; its
- * neighbours go on.
+ * neighbours go on. With etcd_api auto one whose keys are in the other API than
+ * its neighbours' gets a connection, a watch and a heartbeat of its own.
  * Source: etcd's API references, v3.4 and v2.
  */
 #ifndef ETCD_H
@@ -64,8 +65,11 @@ bool etcd_add(struct etcd *e, const char *prefix, const struct etcd_sink *sink)
  */
 void etcd_reload(struct etcd *e);
 
-/* Gives: "v3" or "v2", as found or configured; NULL while nothing is found. */
-const char *etcd_api_name(const struct etcd *e);
+/*
+ * Of the cluster whose sink has this arg.
+ * Gives: "v3" or "v2", as found or configured; NULL while nothing is found.
+ */
+const char *etcd_api_name(const struct etcd *e, const void *arg);
 
 /* e may be NULL. No callback comes afterwards. */
 void etcd_free(struct etcd *e);

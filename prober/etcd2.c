@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "etcd_int.h"
+#include "etcd_apart.h"
 #include "num.h"
 
 #define PATH_ROOM (3 * LIM_TEXT + 128)
@@ -200,16 +200,20 @@ static void read_cb(void *arg, const struct http_answer *a)
 void etcd2_read_next(struct etcd *e)
 {
 	struct etcd2_ask q = {.done = read_cb, .arg = e};
-	uint16_t i;
 
-	if (e->reading < e->n) {
-		q.prefix = reading(e)->keys.prefix;
-		q.name = wanted[e->key];
-		(void)etcd2_send(e, &e->ask, &q);
+	if (e->reading == e->n) {
+		etcd_apart_read(e);
 		return;
 	}
-	if (!is_etcd_any_read(e))
-		return;
+	q.prefix = reading(e)->keys.prefix;
+	q.name = wanted[e->key];
+	(void)etcd2_send(e, &e->ask, &q);
+}
+
+void etcd2_follow(struct etcd *e)
+{
+	uint16_t i;
+
 	etcd_move(e, ETCD_FOLLOWING, "the watch is open");
 	etcd_pulse_start(e);
 	for (i = etcd_next(e, 0); i < e->n && e->state == ETCD_FOLLOWING;

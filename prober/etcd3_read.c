@@ -7,7 +7,7 @@
  */
 #include <assert.h>
 
-#include "etcd_int.h"
+#include "etcd_apart.h"
 
 static void read_kv_cb(void *arg, const struct etcd3_kv *kv)
 {
@@ -138,8 +138,8 @@ void etcd3_read_next(struct etcd *e)
 {
 	if (e->reading < e->n)
 		ask(e);
-	else if (is_etcd_any_read(e))
-		etcd3_watch_open(e);
+	else
+		etcd_apart_read(e);
 }
 
 void etcd3_read_aside(struct etcd *e)

@@ -36,6 +36,10 @@ struct etcd_cluster {
 	bool is_changed;
 	bool is_unread; /* its keys could not be read: it is left out */
 	bool is_told;   /* … and the log has said so */
+	/* api=auto: read, and shown once the other API was looked at; its keys
+	   are there. */
+	bool is_held, is_parting;
+	struct mono held_asked;
 	/* v3 */
 	struct etcd_part part[ETCD3_PARTS];
 	bool is_unproven;        /* a heartbeat's answer waits for events */

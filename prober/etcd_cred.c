@@ -96,6 +96,36 @@ bool etcd_cred_load(struct etcd_cred *out, const struct conf_cluster *conf)
 	return true;
 }
 
+static bool copy_pem(struct slice *out, struct slice from)
+{
+	void *text;
+
+	if (from.len == 0)
+		return true;
+	text = malloc(from.len);
+	if (text == NULL)
+		return false;
+	memcpy(text, from.p, from.len);
+	*out = slice_of(text, from.len);
+	return true;
+}
+
+bool etcd_cred_copy(struct etcd_cred *out, const struct etcd_cred *from)
+{
+	struct etcd_cred c = {.auth = ""};
+
+	assert(out != NULL && from != NULL);
+	if (!copy_pem(&c.tls.ca, from->tls.ca) ||
+	    !copy_pem(&c.tls.cert, from->tls.cert) ||
+	    !copy_pem(&c.tls.key, from->tls.key)) {
+		etcd_cred_free(&c);
+		return false;
+	}
+	*out = c;
+	memcpy(out->auth, from->auth, sizeof(out->auth));
+	return true;
+}
+
 static bool is_same(struct slice a, struct slice b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);

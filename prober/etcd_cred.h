@@ -25,6 +25,10 @@ struct etcd_cred {
 bool etcd_cred_load(struct etcd_cred *out, const struct conf_cluster *conf)
     __attribute__((warn_unused_result));
 
+/* Needs: *out zeroed. Gives: false, with *out as it was, if memory is out. */
+bool etcd_cred_copy(struct etcd_cred *out, const struct etcd_cred *from)
+    __attribute__((warn_unused_result));
+
 bool is_etcd_cred_same(const struct etcd_cred *a, const struct etcd_cred *b);
 
 /* Wipes it, too. */

@@ -3,21 +3,20 @@
  *
  * v3 is looked at first, and wins where both have as much: a cluster that
  * moved from v2 leaves old keys behind, but no leader key, which expires. Both
- * are looked at on each dial; and beside the watch, while no cluster has a
- * leader key.
+ * are looked at on each dial, for what some clusters have; etcd_apart.c sees to
+ * those that differ.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "etcd_int.h"
+#include "etcd_apart.h"
 
 #define LOOK3_MAX (ETCD_BEAT_OPS / 2) /* clusters that speak for all */
 #define LOOK2_MAX 8
 #define LOGIN_MS 2000 /* etcd's bcrypt takes its time */
 
 static void look2(struct etcd *e);
-static void look3(struct etcd *e);
 
 static void use(struct etcd *e, enum conf_etcd_api api)
 {
@@ -25,10 +24,10 @@ static void use(struct etcd *e, enum conf_etcd_api api)
 	if (e->said != api) {
 		e->said = api;
 		log_info("change etcd=%s api=%s root=%s configured=%s", e->addr,
-		    etcd_api_name(e),
+		    etcd_api_text(api),
 		    api == CONF_ETCD_V2 ? "/v2" : e->found.root,
 		    e->conf->etcd_api == CONF_ETCD_AUTO ? "auto"
-							: etcd_api_name(e));
+							: etcd_api_text(api));
 	}
 	etcd_move(e, ETCD_READING, "");
 	e->reading = 0;
@@ -49,12 +48,7 @@ static void decide(struct etcd *e)
 {
 	const struct etcd_found *f = &e->found;
 
-	if (e->is_aside) {
-		e->is_aside = false;
-		if ((f->api == CONF_ETCD_V3 ? f->v2 : f->v3) ==
-		    ETCD_TRACE_LEADER)
-			etcd_read_again(e, "the other API has a leader key");
-	} else if (f->v2 > f->v3 && f->v2 > ETCD_TRACE_UNSPOKEN) {
+	if (f->v2 > f->v3 && f->v2 > ETCD_TRACE_UNSPOKEN) {
 		use(e, CONF_ETCD_V2);
 	} else if (f->v3 > ETCD_TRACE_UNSPOKEN) {
 		use(e, CONF_ETCD_V3);
@@ -71,39 +65,53 @@ static void look2_kv_cb(void *arg, const struct etcd2_kv *kv)
 	*(bool *)arg = true;
 }
 
-/* Gives: true once it is known. The directory is there, the key is not:
-   then the key itself is what is missing. */
-static bool trace2(struct etcd *e, const struct http_answer *a)
+enum etcd_trace etcd2_trace(
+    const struct etcd_cluster *c, const struct http_answer *a)
 {
-	const struct etcd_cluster *c = e->cluster[e->found.next];
 	bool has_key = false;
 	const struct etcd2_sink sink = {.kv = look2_kv_cb, .arg = &has_key};
 	struct etcd2_answer got = etcd2_decode(a->body, &sink);
 
+	if (a->status >= 500)
+		return ETCD_TRACE_UNKNOWN;
 	if (got.kind == ETCD2_BAD && a->status == 404)
-		e->found.v2 = ETCD_TRACE_UNSPOKEN;
-	else if (has_key)
-		e->found.v2 = ETCD_TRACE_LEADER;
-	else if (is_dcs_keys_leader(&c->keys, slice_str(got.cause)))
-		e->found.v2 = ETCD_TRACE_KEYS;
-	else if (e->found.v2 < ETCD_TRACE_NONE)
-		e->found.v2 = ETCD_TRACE_NONE;
-	e->found.next++;
-	return e->found.v2 == ETCD_TRACE_UNSPOKEN ||
-	    e->found.v2 == ETCD_TRACE_LEADER || e->found.next == e->n ||
-	    e->found.next == LOOK2_MAX;
+		return ETCD_TRACE_UNSPOKEN;
+	if (has_key)
+		return ETCD_TRACE_LEADER;
+	/* The directory is there: then the key itself is what is missing. */
+	return is_dcs_keys_leader(&c->keys, slice_str(got.cause))
+	    ? ETCD_TRACE_KEYS
+	    : ETCD_TRACE_NONE;
+}
+
+void etcd2_look(struct etcd *e, uint16_t at,
+    void (*done)(void *, const struct http_answer *))
+{
+	const struct etcd2_ask q = {.prefix = e->cluster[at]->keys.prefix,
+	    .name = "leader",
+	    .done = done,
+	    .arg = e};
+
+	(void)etcd2_send(e, &e->ask, &q);
 }
 
 static void look2_cb(void *arg, const struct http_answer *a)
 {
 	struct etcd *e = etcd_of(arg);
+	enum etcd_trace trace;
 
 	e->ask = NULL;
 	if (a->rc != EV_RC_OK) {
 		(void)is_etcd_ask_bad(e, a);
 		return;
 	}
-	if (trace2(e, a))
+	trace = etcd2_trace(e->cluster[e->found.next++], a);
+	if (trace == ETCD_TRACE_UNKNOWN)
+		trace = ETCD_TRACE_NONE;
+	if (trace == ETCD_TRACE_UNSPOKEN || e->found.v2 < trace)
+		e->found.v2 = trace;
+	if (trace == ETCD_TRACE_UNSPOKEN || trace == ETCD_TRACE_LEADER ||
+	    e->found.next == e->n || e->found.next == LOOK2_MAX)
 		decide(e);
 	else
 		look2(e);
@@ -111,65 +119,53 @@ static void look2_cb(void *arg, const struct http_answer *a)
 
 static void look2(struct etcd *e)
 {
-	struct etcd2_ask q = {.prefix = e->cluster[e->found.next]->keys.prefix,
-	    .name = "leader",
-	    .done = look2_cb,
-	    .arg = e};
-
-	(void)etcd2_send(e, &e->ask, &q);
+	etcd2_look(e, e->found.next, look2_cb);
 }
 
 /* ---- v3 ---- */
 
-static void trace3(struct etcd *e, const struct etcd3_beat *beat, uint16_t n)
+static enum etcd_trace trace_of_beats(const struct etcd3_beat *beat, uint16_t n)
 {
+	enum etcd_trace trace = ETCD_TRACE_NONE;
 	uint16_t i;
 
-	e->found.v3 = ETCD_TRACE_NONE;
 	for (i = 0; i < n; i++) {
 		if (beat[2 * i].count > 0)
-			e->found.v3 = ETCD_TRACE_LEADER;
-		else if (beat[2 * i + 1].count > 0 &&
-		    e->found.v3 < ETCD_TRACE_KEYS)
-			e->found.v3 = ETCD_TRACE_KEYS;
+			return ETCD_TRACE_LEADER;
+		if (beat[2 * i + 1].count > 0)
+			trace = ETCD_TRACE_KEYS;
 	}
+	return trace;
 }
 
-static void look3_cb(void *arg, const struct http_answer *a)
+enum etcd_trace etcd3_trace(
+    struct etcd *e, const struct http_answer *a, uint16_t n)
 {
-	struct etcd *e = etcd_of(arg);
 	struct etcd3_beat beat[ETCD_BEAT_OPS];
-	uint16_t n = e->n < LOOK3_MAX ? e->n : LOOK3_MAX;
 	struct etcd3_head head;
 
-	e->ask = NULL;
-	if (a->rc == EV_RC_OK && a->status == 404) {
-		e->found.v3 = ETCD_TRACE_UNSPOKEN;
-	} else if (a->rc == EV_RC_OK &&
-	    etcd3_error(a->body).code == ETCD3_CODE_DENIED) {
-		/* Who sets permissions uses it: not all of it is for us, and
-		   reading tells which is. Only a leader in v2 says more. */
-		e->found.v3 = ETCD_TRACE_KEYS;
-	} else if (is_etcd_ask_bad(e, a)) {
-		return;
-	} else if (!etcd3_beat(a->body, &head, beat, 2u * n)) {
-		etcd_ask_failed(e, "parse");
-		return;
-	} else {
-		trace3(e, beat, n);
-	}
-	if (e->found.v3 == ETCD_TRACE_LEADER || e->is_aside)
-		decide(e);
-	else
-		look2(e);
+	assert(n <= LOOK3_MAX);
+	if (a->rc == EV_RC_OK && a->status == 404)
+		return ETCD_TRACE_UNSPOKEN;
+	/* Who sets permissions uses it: not all of it is for us, and reading
+	   tells which is. Only a leader in v2 says more. */
+	if (a->rc == EV_RC_OK && etcd3_error(a->body).code == ETCD3_CODE_DENIED)
+		return ETCD_TRACE_KEYS;
+	if (is_etcd_ask_bad(e, a))
+		return ETCD_TRACE_UNKNOWN;
+	if (etcd3_beat(a->body, &head, beat, 2u * n))
+		return trace_of_beats(beat, n);
+	etcd_ask_failed(e, "parse");
+	return ETCD_TRACE_UNKNOWN;
 }
 
-static void look3(struct etcd *e)
+void etcd3_look(struct etcd *e, uint16_t from, uint16_t n,
+    void (*done)(void *, const struct http_answer *))
 {
-	uint16_t n = e->n < LOOK3_MAX ? e->n : LOOK3_MAX, i;
 	struct etcd_text t = {.size = ETCD_ASK_HEAD + n * ETCD3_ASK_ROOM};
 	char path[ETCD_PATH];
 	struct http_ask a;
+	uint16_t i;
 
 	t.p = malloc(t.size);
 	if (t.p == NULL) {
@@ -178,11 +174,35 @@ static void look3(struct etcd *e)
 	}
 	etcd3_ask_begin(&t);
 	for (i = 0; i < n; i++)
-		etcd3_ask_look(&t, e->cluster[i]->keys.prefix);
+		etcd3_ask_look(&t, e->cluster[from + i]->keys.prefix);
 	etcd3_ask_end(&t);
-	a = etcd_question(e, etcd3_path(e, "/kv/txn", path), &t, look3_cb);
+	a = etcd_question(e, etcd3_path(e, "/kv/txn", path), &t, done);
 	(void)etcd_send(e, &e->ask, &a, !t.full);
 	free(t.p);
+}
+
+static uint16_t look3_n(const struct etcd *e)
+{
+	return e->n < LOOK3_MAX ? e->n : LOOK3_MAX;
+}
+
+static void look3_cb(void *arg, const struct http_answer *a)
+{
+	struct etcd *e = etcd_of(arg);
+
+	e->ask = NULL;
+	e->found.v3 = etcd3_trace(e, a, look3_n(e));
+	if (e->found.v3 == ETCD_TRACE_UNKNOWN)
+		return;
+	if (e->found.v3 == ETCD_TRACE_LEADER)
+		decide(e);
+	else
+		look2(e);
+}
+
+static void look3(struct etcd *e)
+{
+	etcd3_look(e, 0, look3_n(e), look3_cb);
 }
 
 /* ---- logging in ---- */
@@ -283,20 +303,4 @@ void etcd_find(struct etcd *e)
 	}
 	a = etcd_question(e, "/version", NULL, version_cb);
 	(void)etcd_send(e, &e->ask, &a, true);
-}
-
-void etcd_look_aside(struct etcd *e)
-{
-	struct etcd_found *f = &e->found;
-
-	assert(e->ask == NULL && e->login == NULL);
-	if (f->api == CONF_ETCD_V3 && f->v2 != ETCD_TRACE_UNSPOKEN) {
-		e->is_aside = true;
-		f->v2 = ETCD_TRACE_UNKNOWN;
-		f->next = 0;
-		look2(e);
-	} else if (f->api == CONF_ETCD_V2 && f->v3 != ETCD_TRACE_UNSPOKEN) {
-		e->is_aside = true;
-		etcd_login(e, look3);
-	}
 }

@@ -3,6 +3,7 @@
  *
  *   etcd.c         endpoints in turn, their pace, the pulse; the client
  *   etcd_find.c    which API, which prefix of the gateway; logging in
+ *   etcd_apart.c   clusters whose keys are in the other API
  *   etcd3_read.c   v3: the keys of each cluster
  *   etcd3_watch.c  v3: one stream for all clusters
  *   etcd3_beat.c   v3: the heartbeat
@@ -66,6 +67,9 @@ struct etcd {
 	enum etcd_state state;
 	struct etcd_cluster **cluster;
 	uint16_t n, reading; /* reading: the cluster whose turn it is */
+	uint16_t look;       /* and the one that the other API is asked for */
+	/* Of clusters whose keys are in the other API; etcd_apart.c. */
+	struct etcd *own, *next_own;
 	struct etcd_found found;
 	enum conf_etcd_api said; /* the API that the log has named */
 	char token[ETCD_TOKEN];
@@ -107,6 +111,9 @@ void etcd_give_up(struct etcd *e, const char *why);
 
 /* The same endpoint again: it is well, what we know of it is not. */
 void etcd_read_again(struct etcd *e, const char *why);
+
+/* Gives: "v3", "v2", or NULL. */
+const char *etcd_api_text(enum conf_etcd_api api);
 
 /* A cluster's keys cannot be had: it is left out, the others go on. */
 void etcd_leave_out(struct etcd_cluster *c, const char *why);
@@ -167,9 +174,6 @@ void etcd_ask_failed(struct etcd *e, const char *why);
 /* Which API; then read. */
 void etcd_find(struct etcd *e);
 
-/* Beside the watch: has the other API a leader, now that ours has none? */
-void etcd_look_aside(struct etcd *e);
-
 /* v3: a token, if a user is set; then `then`. */
 void etcd_login(struct etcd *e, void (*then)(struct etcd *e));
 
@@ -197,6 +201,7 @@ bool etcd2_send(
 
 void etcd2_read_next(struct etcd *e);
 void etcd2_read_aside(struct etcd *e);
+void etcd2_follow(struct etcd *e);
 void etcd2_beat_start(struct etcd *e);
 
 #endif

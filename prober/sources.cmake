@@ -6,6 +6,7 @@ add_library(patroute_sources STATIC
 	etcd3_beat.c
 	etcd3_read.c
 	etcd3_watch.c
+	etcd_apart.c
 	etcd_cluster.c
 	etcd_cred.c
 	etcd_find.c

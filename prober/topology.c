@@ -189,7 +189,7 @@ static void add_dcs(cJSON *o, const struct cluster *c, struct mono now)
 	cJSON *e = cJSON_AddObjectToObject(o, "dcs");
 
 	(void)cJSON_AddBoolToObject(e, "configured", d->configured);
-	add_name(e, "api", etcd != NULL ? etcd_api_name(etcd) : NULL);
+	add_name(e, "api", etcd != NULL ? etcd_api_name(etcd, c) : NULL);
 	(void)cJSON_AddStringToObject(e, "members_from",
 	    d->synced               ? "dcs"
 		: c->roster != NULL ? "patroni"

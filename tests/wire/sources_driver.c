@@ -13,9 +13,10 @@
  *
  * Commands come on standard input, a line each: "ask", "primary", "cluster",
  * "every MS" (ask again so long after each answer; 0: at the end of each at
- * once), "target ADDR PORT", "get NAME", "reload", "api". KEY: api, auth, ca,
- * cert, key; with a ca each endpoint is spoken with by TLS. At its end
- * everything is freed, so that a leak checker sees it.
+ * once), "target ADDR PORT", "get NAME", "reload", "api [N]" (of the N-th
+ * prefix, from 0). KEY: api, auth, ca, cert, key; with a ca each endpoint is
+ * spoken with by TLS. At its end everything is freed, so that a leak checker
+ * sees it.
  */
 #include <curl/curl.h>
 #include <ev.h>
@@ -239,7 +240,8 @@ static void obey(struct driver *d, char *line)
 	} else if (strcmp(word, "reload") == 0 && d->etcd != NULL) {
 		etcd_reload(d->etcd);
 	} else if (strcmp(word, "api") == 0 && d->etcd != NULL) {
-		const char *api = etcd_api_name(d->etcd);
+		size_t k = a != NULL ? strtoul(a, NULL, 10) % 8 : 0;
+		const char *api = etcd_api_name(d->etcd, d->prefix[k]);
 
 		(void)printf("{\"kind\":\"api\"");
 		print_string("api", api != NULL ? api : "");
