@@ -334,6 +334,9 @@ void cluster_etcd_view_cb(void *arg, const struct ev_view *view, struct mono at)
 	assert(c->magic == CLUSTER_MAGIC);
 	bool moved = ev_put_dcs(&c->ev, view, at);
 
+	/* It knows the members better, from now on. */
+	roster_free(c->roster);
+	c->roster = NULL;
 	cluster_retarget(c);
 	judge(c, mono_now());
 	/* The new holder may be one that was not asked fast until now. */
@@ -347,6 +350,8 @@ static void roster_cb(void *arg, const struct ev_view *view, struct mono at)
 	struct cluster *c = arg;
 
 	assert(c->magic == CLUSTER_MAGIC);
+	if (c->roster == NULL)
+		return; /* asked before the DCS was read */
 	roster_heard(c->roster, at);
 	ev_put_roster(&c->ev, view, at);
 	cluster_retarget(c);

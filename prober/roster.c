@@ -78,8 +78,12 @@ static void timer_cb(struct ev_loop *loop, ev_timer *w, int revents)
 
 bool is_roster_turn(const struct roster *r, int member, struct mono now)
 {
-	return r != NULL && is_mono_set(r->heard_at) && member != r->last &&
-	    is_due(r, dur_ms(EVERY_MS), now);
+	if (r == NULL)
+		return false;
+	/* The only one that may be asked, of two say, must do. */
+	int64_t every = member != r->last ? EVERY_MS : 2 * EVERY_MS;
+
+	return is_mono_set(r->heard_at) && is_due(r, dur_ms(every), now);
 }
 
 void roster_asked(struct roster *r, int member, struct mono now)

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from prober_lib import Member, Prober, folder, wait_until
+from prober_lib import Etcd, Member, Prober, folder, wait_until
 
 __all__ = ["folder"]
 
@@ -99,6 +99,25 @@ def test_two_that_claim_are_none(prober, members):
     assert prober.cluster()["proof"] == "none"
     members[0].role = "replica"
     wait_until(lambda: prober.cluster()["write"] == "node3", "the new one")
+
+
+def test_nobody_is_asked_for_what_etcd_says(folder, members, tmp_path):
+    """Without etcd it would be each second, for none of them answers."""
+    etcd = Etcd(tmp_path / "etcd")
+    for m in members:
+        m.broken = True
+        etcd.put(f"members/{m.name}", m.key())
+    etcd.put("leader", "node1")
+    p = Prober(folder, etcd.port, "\tpatroni = {\"http://127.0.0.1:"
+               f"{members[1].api_port}\"}}\n")
+    with p:
+        wait_until(lambda: p.cluster()["write"] == "node1", "the leader")
+        before = [len(m.paths) for m in members]
+        wait_until(lambda: all(len(m.paths) > n + 2
+                               for m, n in zip(members, before)), "asked on")
+        paths = [x for m, n in zip(members, before) for x in m.paths[n:]]
+        assert "/cluster" not in paths
+    etcd.stop()
 
 
 def test_how_often_it_asks(prober, members):
