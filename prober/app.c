@@ -104,7 +104,7 @@ static bool start_etcd(struct app *app)
 	return true;
 }
 
-bool app_start(struct app *app)
+const char *app_start(struct app *app)
 {
 	assert(app != NULL && app->magic == APP_MAGIC);
 	loopwatch_start(&app->watch, app->loop);
@@ -113,23 +113,27 @@ bool app_start(struct app *app)
 	resolve_on_change(app->resolve, change_cb, app);
 	app->http = http_client_new(app->loop);
 	app->pg = pg_client_new(app->loop);
-	if (app->http == NULL || app->pg == NULL)
-		return false;
+	if (app->http == NULL)
+		return "the HTTP client";
+	if (app->pg == NULL)
+		return "the PostgreSQL client";
 	for (uint16_t i = 0; i < app->conf->cluster_n; i++) {
 		app->cluster[i] = cluster_new(app, i);
 		if (app->cluster[i] == NULL)
-			return false;
+			return app->conf->cluster[i].name;
 		app->cluster_n++;
 	}
 	app->feed = feed_new(app, app->socks.feed);
 	app->socks.feed = -1;
 	if (app->feed == NULL)
-		return false;
+		return "the feed";
 	app->haproxy = haproxy_new(app);
 	if (app->haproxy == NULL)
-		return false;
+		return "HAProxy's part";
 	app->api = api_new(app);
-	return app->api != NULL && start_etcd(app);
+	if (app->api == NULL)
+		return "the HTTP server";
+	return start_etcd(app) ? NULL : "etcd's client";
 }
 
 void app_stop(struct app *app)

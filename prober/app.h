@@ -51,9 +51,10 @@ struct app {
 /*
  * Makes every part, in the order in which they need each other, and starts
  * the watchers. Needs: conf, socks, boot_id, resolve and loop are set.
- * Gives: false if memory is out; app_stop() is due either way.
+ * Gives: NULL, or the part that could not be started, for want of memory,
+ * descriptors, or of what the log has just named; app_stop() is due either way.
  */
-bool app_start(struct app *app) __attribute__((warn_unused_result));
+const char *app_start(struct app *app) __attribute__((warn_unused_result));
 
 /* Frees every part in reverse order; parts that are not there are skipped. */
 void app_stop(struct app *app);

@@ -77,6 +77,7 @@ int main(int argc, char **argv)
 	const struct options o = parse_options(argc, argv);
 	struct app app = {.magic = APP_MAGIC, .conf_path = o.conf_path};
 	struct conf_err err;
+	const char *failed;
 
 	log_init(PROGRAM, LOG_LVL_INFO);
 	app.conf = conf_load(o.conf_path, &err);
@@ -103,8 +104,13 @@ int main(int argc, char **argv)
 	app.boot_id |= 1; /* not 0 */
 	app.started = mono_now();
 	app.loop = ev_loop_new(EVFLAG_AUTO);
-	if (app.loop == NULL || !app_start(&app))
-		fatal("out of memory or descriptors at start");
+	if (app.loop == NULL)
+		fatal("cannot start the event loop: %s", strerror(errno));
+	failed = app_start(&app);
+	if (failed != NULL)
+		fatal("cannot start %s: out of memory or descriptors, or what "
+		      "stands above",
+		    failed);
 	/* Ready to serve; whether there is a verdict /healthz says. */
 	process_notify("READY=1");
 	log_info(

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,16 +13,40 @@ void conf_files(
     const struct conf_cluster *c, struct conf_file out[static CONF_FILES])
 {
 	const struct conf_file all[CONF_FILES] = {
-	    {"etcd_ca", c->etcd_ca, false}, {"etcd_cert", c->etcd_cert, false},
-	    {"etcd_key", c->etcd_key, true}, {"etcd_auth", c->etcd_auth, true},
-	    {"probe_passfile", c->probe_passfile, true},
-	    {"probe_sslrootcert", c->probe_sslrootcert, false},
-	    {"probe_sslcert", c->probe_sslcert, false},
-	    {"probe_sslkey", c->probe_sslkey, true},
-	    {"rest_ca", c->rest_ca, false}, {"rest_cert", c->rest_cert, false},
-	    {"rest_key", c->rest_key, true}, {"rest_auth", c->rest_auth, true}};
+	    {"etcd_ca", c->etcd_ca, false, false},
+	    {"etcd_cert", c->etcd_cert, false, false},
+	    {"etcd_key", c->etcd_key, true, false},
+	    {"etcd_auth", c->etcd_auth, true, true},
+	    {"probe_passfile", c->probe_passfile, true, false},
+	    {"probe_sslrootcert", c->probe_sslrootcert, false, false},
+	    {"probe_sslcert", c->probe_sslcert, false, false},
+	    {"probe_sslkey", c->probe_sslkey, true, false},
+	    {"rest_ca", c->rest_ca, false, false},
+	    {"rest_cert", c->rest_cert, false, false},
+	    {"rest_key", c->rest_key, true, false},
+	    {"rest_auth", c->rest_auth, true, true}};
 
 	memcpy(out, all, sizeof(all));
+}
+
+/* With a line's end or without one; never said, only whether it is one. */
+static bool is_pair(const char *path)
+{
+	char text[LIM_SECRET] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd != -1 ? read(fd, text, sizeof(text)) : -1;
+	size_t n = got > 0 ? (size_t)got : 0, len = 0;
+	bool ok;
+
+	if (fd != -1)
+		(void)close(fd);
+	while (len < n && text[len] != '\n' && text[len] != '\r')
+		len++;
+	ok = len < LIM_SECRET && memchr(text, ':', len) != NULL;
+	while (len < n && (text[len] == '\n' || text[len] == '\r'))
+		len++;
+	explicit_bzero(text, sizeof(text));
+	return ok && len == n;
 }
 
 /* Only its owner may read a secret: libpq passes over any other silently. */
@@ -44,6 +69,11 @@ static bool check_file(
 		    "cluster.%s: %s has mode %04o, expected a file "
 		    "that only its owner may read (0600)",
 		    f->key, f->path, (unsigned)st.st_mode & 07777U);
+	if (f->pair && !is_pair(f->path))
+		return conf_fail(src, line,
+		    "cluster.%s: %s is not possible, expected one line "
+		    "USER:PASSWORD",
+		    f->key, f->path);
 	return true;
 }
 

@@ -43,6 +43,7 @@ enum conf_sslmode {
 struct conf_file {
 	const char *key, *path; /* path "": not set */
 	bool secret;            /* for nobody but its owner */
+	bool pair;              /* one line USER:PASSWORD */
 };
 
 #define CONF_FILES 12

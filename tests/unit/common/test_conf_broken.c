@@ -430,6 +430,41 @@ static void secrets(void **state)
 	(void)unlink(path);
 }
 
+static void broken_pairs(void **state)
+{
+	static const char *const keys[] = {"etcd_auth", "rest_auth"};
+	static const struct {
+		const char *content;
+		bool good;
+	} t[] = {{"u:p", true}, {"u:p\n", true}, {"u:p:q\r\n", true},
+	    {"", false}, {"\n", false}, {"u\n", false}, {"u\np:q\n", false},
+	    {"u:p\nv:q\n", false}};
+	char path[] = "/tmp/patroute-auth-XXXXXX";
+	char text[512], sentence[256];
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd != -1);
+	(void)close(fd);
+	for (size_t i = 0; i < COUNT(t) * COUNT(keys); i++) {
+		const char *key = keys[i % COUNT(keys)];
+
+		write_file(path, t[i / COUNT(keys)].content, 0600);
+		(void)snprintf(text, sizeof(text),
+		    "cluster a { " ETCD "\n%s = \"%s\" }\n%s", key, path,
+		    WRITE);
+		(void)snprintf(sentence, sizeof(sentence),
+		    "t.conf:2: cluster.%s: %s is not possible, expected one "
+		    "line USER:PASSWORD",
+		    key, path);
+		if (t[i / COUNT(keys)].good)
+			conf_free(must_parse(text));
+		else
+			assert_sentence(text, sentence);
+	}
+	(void)unlink(path);
+}
+
 /* libconfuse keeps its lexer in globals: an error must not leak into it. */
 static void errors_leave_nothing_behind(void **state)
 {
@@ -457,6 +492,7 @@ int main(void)
 	    cmocka_unit_test(limits),
 	    cmocka_unit_test(a_zero_byte),
 	    cmocka_unit_test(secrets),
+	    cmocka_unit_test(broken_pairs),
 	    cmocka_unit_test(errors_leave_nothing_behind),
 	};
 
