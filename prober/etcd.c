@@ -426,7 +426,9 @@ bool is_etcd_shared(const struct conf_cluster *a, const struct conf_cluster *b)
 	uint8_t i;
 
 	assert(a != NULL && b != NULL);
-	if (a->etcd_n != b->etcd_n || a->etcd_api != b->etcd_api)
+	/* v2 has nothing to share, and one client asks one after the other. */
+	if (a->etcd_n != b->etcd_n || a->etcd_api != b->etcd_api ||
+	    a->etcd_api == CONF_ETCD_V2)
 		return false;
 	for (i = 0; i < a->etcd_n; i++) {
 		if (a->etcd[i].tls != b->etcd[i].tls ||

@@ -46,7 +46,7 @@ struct etcd *etcd_new(struct ev_loop *loop, struct http_client *http,
     struct resolve *r, const struct conf_cluster *conf)
     __attribute__((warn_unused_result));
 
-/* Would one client do for both? */
+/* Would one client do for both? By v2 each has its own watch and heartbeat. */
 bool is_etcd_shared(const struct conf_cluster *a, const struct conf_cluster *b);
 
 /*

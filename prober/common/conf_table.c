@@ -76,8 +76,8 @@ static const struct conf_key keys[] = {
     {"cluster", "etcd_api", CONF_ENUM, false, false, CLUSTER(etcd_api), 0, 0,
 	apis, "auto",
 	"etcd's API that Patroni keeps its keys by: v3 where Patroni has "
-	"`etcd3:`, v2 where it has `etcd:`. auto finds out on each "
-	"connection."},
+	"`etcd3:`, v2 where it has `etcd:`. auto finds out of "
+	"each cluster, on each connection."},
     {"cluster", "etcd_ca", CONF_PATH, false, false, CLUSTER(etcd_ca), 0, 0,
 	NULL, NULL,
 	"Whose certificates etcd's https endpoints must have (PEM); without "

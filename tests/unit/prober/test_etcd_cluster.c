@@ -234,6 +234,27 @@ static void test_v2_directory(void **state)
 	assert_true(prove2(&c, 0, 20));
 }
 
+/* Of v2's heartbeats each is a request: they must not wait for each other. */
+static void test_shared(void **state)
+{
+	static struct conf_cluster a = {
+	    .etcd = {{.host = "e", .port = 1}}, .etcd_n = 1};
+	static struct conf_cluster b;
+
+	(void)state;
+	b = a;
+	assert_true(is_etcd_shared(&a, &b));
+	b.etcd[0].tls = true;
+	assert_false(is_etcd_shared(&a, &b));
+	b = a;
+	b.etcd_api = CONF_ETCD_V3;
+	assert_false(is_etcd_shared(&a, &b));
+	a.etcd_api = CONF_ETCD_V3;
+	assert_true(is_etcd_shared(&a, &b));
+	a.etcd_api = b.etcd_api = CONF_ETCD_V2;
+	assert_false(is_etcd_shared(&a, &b));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +267,7 @@ int main(void)
 	    cmocka_unit_test(test_one_part_is_ahead),
 	    cmocka_unit_test(test_v2),
 	    cmocka_unit_test(test_v2_directory),
+	    cmocka_unit_test(test_shared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
