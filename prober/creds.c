@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "etcd_text.h"
 #include "log.h"
 
 #define FILE_MAX ((size_t)1 << 20) /* the system's authorities are 0.2 MiB */
@@ -40,34 +41,18 @@ static bool read_file(const char *path, unsigned char **text, struct slice *out)
 	return true;
 }
 
-/* RFC 4648, 4. Three bytes become four; what is missing is '='. */
-static void add_base64(const unsigned char *in, size_t n, char out[static 5])
-{
-	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	unsigned v = (unsigned)in[0] << 16 |
-	    (n > 1 ? (unsigned)in[1] << 8 : 0) | (n > 2 ? in[2] : 0U);
-
-	for (unsigned i = 0; i < 4; i++)
-		out[i] = i <= n ? digit[v >> (18 - 6 * i) & 63U] : '=';
-	out[4] = '\0';
-}
-
 bool creds_basic(struct slice pair, char out[static LIM_TEXT * 2])
 {
-	static const char lead[] = "Authorization: Basic ";
-	size_t used = sizeof(lead) - 1;
+	struct etcd_text t = {.p = out, .size = LIM_TEXT * 2};
 
 	out[0] = '\0';
 	if (pair.len == 0 || pair.len >= LIM_TEXT ||
 	    memchr(pair.p, ':', pair.len) == NULL ||
 	    memchr(pair.p, '\n', pair.len) != NULL)
 		return false;
-	memcpy(out, lead, sizeof(lead));
-	for (size_t i = 0; i < pair.len; i += 3, used += 4)
-		add_base64(pair.p + i, pair.len - i < 3 ? pair.len - i : 3,
-		    out + used);
-	return true;
+	etcd_text_add(&t, "Authorization: Basic ");
+	etcd_text_base64(&t, pair);
+	return !t.full;
 }
 
 static bool read_auth(const char *path, struct creds *out)
@@ -75,12 +60,15 @@ static bool read_auth(const char *path, struct creds *out)
 	unsigned char *text = NULL;
 	struct slice s = {0};
 	bool ok = read_file(path, &text, &s);
+	size_t n = s.len;
 
 	while (ok && s.len > 0 &&
 	    (s.p[s.len - 1] == '\n' || s.p[s.len - 1] == '\r'))
 		s.len--;
 	if (ok && !creds_basic(s, out->auth))
 		ok = refuse(path, "not one line USER:PASSWORD");
+	if (text != NULL)
+		explicit_bzero(text, n);
 	free(text);
 	return ok;
 }
@@ -105,9 +93,12 @@ bool creds_read(const struct conf_cluster *conf, struct creds *out)
 void creds_free(struct creds *c)
 {
 	assert(c != NULL);
+	/* A password, and of the texts one is a key. */
+	if (c->text[2] != NULL)
+		explicit_bzero(c->text[2], c->pem.key.len);
 	for (size_t i = 0; i < sizeof(c->text) / sizeof(c->text[0]); i++)
 		free(c->text[i]);
-	memset(c, 0, sizeof(*c));
+	explicit_bzero(c, sizeof(*c));
 }
 
 const char *creds_auth(const struct creds *c)
