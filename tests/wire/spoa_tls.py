@@ -295,8 +295,7 @@ def test_a6_a_host_that_died_is_noticed(site):
 
     def timer():
         # "timer:when" in ticks; timer 2 is keepalive.
-        rows = list(site.taken().values())
-        return rows[0][5] if rows else ""
+        return next(iter(site.taken().values()), [""] * 6)[5]
 
     said = wait_until(lambda: timer().startswith("02:") and timer(),
                       "keepalive's timer")
@@ -439,15 +438,13 @@ def test_c3_strangers_do_not_take_it_all(folder, files, room):
                   for _ in range(room + 30)]
         wait_until(lambda: len(site.taken()) >= room, "as many as may be")
         assert len(site.taken()) <= room, site.taken()
-        local = [Spop(site.agent.socket) for _ in range(5)]
-        for c in local:
+        for c in [Spop(site.agent.socket) for _ in range(5)]:
             assert c.ask(route(1)).vars == NORMAL
         assert len(site.taken()) <= room
         # Their places are others' once they are gone.
         for s in silent:
             s.close()
-        known = [site.conn() for _ in range(15)]
-        for c in known:
+        for c in [site.conn() for _ in range(15)]:
             assert c.ask(route(2)).vars == NORMAL
 
 
