@@ -1,15 +1,43 @@
 /*
  * pg_start.c - see pg_start.h. Called by postgres.c.
  *
- * Nothing is left to libpq's own defaults, which it takes from the home folder
- * and the environment of whoever started us.
+ * Nothing is left to what libpq would take from the home folder and the
+ * environment of whoever started us: files are named, variables forgotten.
  */
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "pg_start.h"
 
 #define NO_FILE "/dev/null/none" /* is never there: no default stands in */
+
+#define VARIABLE_MAX 64 /* libpq's longest has 22 bytes */
+
+/* PGOPTIONS, PGSERVICE, PGPASSWORD, …: the next that is left, or none. */
+static bool find_variable(char name[static VARIABLE_MAX])
+{
+	for (char **e = environ; e != NULL && *e != NULL; e++) {
+		size_t len = strcspn(*e, "=");
+
+		if (strncmp(*e, "PG", 2) == 0 && len < VARIABLE_MAX) {
+			memcpy(name, *e, len);
+			name[len] = '\0';
+			return true;
+		}
+	}
+	return false;
+}
+
+void pg_start_forget_env(void)
+{
+	char name[VARIABLE_MAX];
+
+	while (find_variable(name) && unsetenv(name) == 0)
+		continue;
+}
 
 static const char *or_none(const char *path)
 {

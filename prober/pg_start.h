@@ -24,6 +24,9 @@ struct pg_target {
 	uint16_t port;
 };
 
+/* Takes libpq's variables out of the environment. Needs: no thread runs yet. */
+void pg_start_forget_env(void);
+
 /*
  * Begins a connection without blocking: the address is numeric, so libpq asks
  * no resolver. Its connect_timeout is not enforced by asynchronous calls.

@@ -497,6 +497,7 @@ struct pg_client *pg_client_new(struct ev_loop *loop)
 	assert(loop != NULL);
 	if (c == NULL)
 		return NULL;
+	pg_start_forget_env();
 	c->magic = CLIENT_MAGIC;
 	c->loop = loop;
 	c->last = &c->first;

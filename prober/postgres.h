@@ -18,7 +18,8 @@
 struct pg_client; /* what all probes share: the pace of new connections */
 struct pg_probe;
 
-/* At most two connections are begun a loop iteration. Gives: NULL, no memory */
+/* At most two connections are begun a loop iteration. What the environment says
+   to libpq is forgotten: no thread may run yet. Gives: NULL, no memory */
 struct pg_client *pg_client_new(struct ev_loop *loop)
     __attribute__((warn_unused_result));
 

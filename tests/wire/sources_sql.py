@@ -38,6 +38,13 @@ def test_a_primary_answers(pg):
                       f"WHERE rolname = '{pg.PROBER}'") == [(False,)]
 
 
+def test_the_environment_says_nothing(pg):
+    """libpq would fail by each of them, or ask another server's role."""
+    with pg.driver(PGSERVICE="nowhere", PGOPTIONS="--nonsense=1", PGX="",
+                   PGREQUIREPEER="nobody", PGCHANNELBINDING="require") as d:
+        assert d.item("ask")["rc"] == "ok"
+
+
 def test_read_only_is_a_flag(pg):
     pg.sql(f"ALTER ROLE {pg.PROBER} SET default_transaction_read_only = on")
     try:
