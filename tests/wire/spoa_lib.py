@@ -132,6 +132,19 @@ class Agent:
         return (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@contextlib.contextmanager
+def paused(agent):
+    """The agent stands still; what is sent meanwhile it finds all at once."""
+    stat = pathlib.Path(f"/proc/{agent.process.pid}/stat")
+    os.kill(agent.process.pid, signal.SIGSTOP)
+    wait_until(lambda: stat.read_text().rsplit(")", 1)[1].split()[0] == "T",
+               "stopped")
+    try:
+        yield
+    finally:
+        os.kill(agent.process.pid, signal.SIGCONT)
+
+
 # --- the prober's end of the feed ---------------------------------------------
 
 def text(s):

@@ -6,8 +6,8 @@ and tcp: under TLS OpenSSL's buffers come and go.
 import socket
 import struct
 
-from spoa_lib import (BUILD, DeskClient, folder, hold, leader, member, route,
-                      startup, wait_until)
+from spoa_lib import (BUILD, DeskClient, folder, hold, leader, member, paused,
+                      route, startup, wait_until)
 from spoa_protocol import Site
 
 __all__ = ["folder"]
@@ -101,6 +101,19 @@ def at_the_desk(site, server):
         assert d.rest() == b""
 
 
+def all_at_once(site):
+    """More events in one turn than any later turn has: the loop's tables grow
+    to what its busiest turn needs, whenever that comes."""
+    before = site.agent.fds()
+    crowd = [DeskClient(site.agent.desk) for _ in range(40)]
+    wait_until(lambda: site.agent.fds() == before + len(crowd), "accepted")
+    with paused(site.agent):
+        for d in crowd:
+            d.send(startup(user="x"))
+    for d in crowd:
+        assert d.error()["C"] == "57P03"
+
+
 def everything(site, c, server, rounds):
     decide(c, rounds)
     wait_and_go(site, c)
@@ -114,6 +127,7 @@ def test_a_nothing_is_allocated(folder):
         assert site.allocations() > 10           # it does count
         c = site.conn()
         # Once before: the loop's own tables grow to what is needed.
+        all_at_once(site)
         everything(site, c, server, 5)
         before = site.allocations()
         everything(site, c, server, 500)

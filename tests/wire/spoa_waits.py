@@ -3,15 +3,13 @@ The agent's waits that are not for a leader: a replica that has replayed an
 LSN, each listener's own hold, and what a pause of the agent must not do.
 """
 import contextlib
-import os
-import pathlib
 import signal
 import time
 
 import pytest
 
 from spoa_lib import (AGE_STALE, Agent, DeskClient, Prober, SLOW, folder, hold,
-                      leader, member, route, startup, wait_until)
+                      leader, member, paused, route, startup, wait_until)
 from spoa_protocol import Site, site
 from wire_lib import unstalled
 
@@ -158,7 +156,7 @@ def test_c1_paused_while_it_releases(folder):
         site.prober.tell([leader("a"), member("b")], 0)
         assert c.next().vars["server"] == "a"
         before = []
-        with paused(site):
+        with paused(site.agent):
             # Some may have left before it stopped; nothing leaves meanwhile.
             while not c.is_silent():
                 before.append(c.next().vars["server"])
@@ -176,19 +174,6 @@ def reload(site):
                "reloaded")
 
 
-@contextlib.contextmanager
-def paused(site):
-    """The agent stands still; what is sent meanwhile it finds all at once."""
-    stat = pathlib.Path(f"/proc/{site.agent.process.pid}/stat")
-    os.kill(site.agent.process.pid, signal.SIGSTOP)
-    wait_until(lambda: stat.read_text().rsplit(")", 1)[1].split()[0] == "T",
-               "stopped")
-    try:
-        yield
-    finally:
-        os.kill(site.agent.process.pid, signal.SIGCONT)
-
-
 def test_c2_paused_over_three_verdicts(folder):
     """Only the newest counts: nobody goes where the first one says."""
     with Site(folder, hold_timeout="20s") as site:
@@ -197,7 +182,7 @@ def test_c2_paused_over_three_verdicts(folder):
         for i in range(30):
             c.send(hold(i + 1, 1, "write"))
         assert site.stats(held=30)
-        with paused(site):
+        with paused(site.agent):
             site.prober.tell([leader("a"), member("b")], 0)
             site.prober.tell([member("a"), member("b")])
             site.prober.tell([member("a"), leader("b")], 1)
@@ -208,7 +193,7 @@ def test_c3_paused_over_many_verdicts(folder):
     """As many as the kernel keeps are read before anybody is decided."""
     with Site(folder) as site:
         c = site.conn()
-        with paused(site):
+        with paused(site.agent):
             for _ in range(50):
                 site.prober.tell([leader("a"), member("b")], 0)
             site.prober.tell([member("a"), leader("b")], 1)
