@@ -191,9 +191,8 @@ static void read_cb(void *arg, const struct http_answer *a)
 		leave_out(e, "insufficient credentials");
 	else if (a->rc == EV_RC_OK && a->status == 404 && index_of(a) == 0)
 		etcd_ask_failed(e, "it does not speak v2");
-	else if (a->rc == EV_RC_OK && a->status == 404)
-		take_key(e, a);
-	else if (!is_etcd_ask_bad(e, a))
+	else if ((a->rc == EV_RC_OK && a->status == 404) ||
+	    !is_etcd_ask_bad(e, a))
 		take_key(e, a);
 }
 
@@ -335,9 +334,7 @@ static void beat_cb(void *arg, const struct http_answer *a)
 
 	e->beat = NULL;
 	/* "No such key" is an answer. */
-	if (a->rc == EV_RC_OK && a->status == 404)
-		prove(e, a);
-	else if (!is_etcd_bad(e, a))
+	if ((a->rc == EV_RC_OK && a->status == 404) || !is_etcd_bad(e, a))
 		prove(e, a);
 }
 

@@ -129,10 +129,10 @@ static enum etcd_trace trace_of_beats(const struct etcd3_beat *beat, uint16_t n)
 	enum etcd_trace trace = ETCD_TRACE_NONE;
 	uint16_t i;
 
-	for (i = 0; i < n; i++) {
-		if (beat[2 * i].count > 0)
+	for (i = 0; i < n; i++, beat += 2) {
+		if (beat[0].count > 0)
 			return ETCD_TRACE_LEADER;
-		if (beat[2 * i + 1].count > 0)
+		if (beat[1].count > 0)
 			trace = ETCD_TRACE_KEYS;
 	}
 	return trace;
@@ -153,7 +153,7 @@ enum etcd_trace etcd3_trace(
 		return ETCD_TRACE_KEYS;
 	if (is_etcd_ask_bad(e, a))
 		return ETCD_TRACE_UNKNOWN;
-	if (etcd3_beat(a->body, &head, beat, 2u * n))
+	if (etcd3_beat(a->body, &head, beat, (size_t)2 * n))
 		return trace_of_beats(beat, n);
 	etcd_ask_failed(e, "parse");
 	return ETCD_TRACE_UNKNOWN;

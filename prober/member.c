@@ -58,7 +58,8 @@ static void ask_rest(struct cluster_member *m, struct mono now)
 
 	/* Not the leader's, whose claim must not grow old meanwhile. */
 	if (is_roster_turn(c->roster, m->i, now) &&
-	    (m->i != c->ev.confirmed || c->ev.n == 1))
+	    (c->ev.confirmed < 0 || (uint8_t)c->ev.confirmed != m->i ||
+		c->ev.n == 1))
 		what = PATRONI_CLUSTER;
 	if (patroni_probe_ask(m->rest, what) && what == PATRONI_CLUSTER)
 		roster_asked(c->roster, c->ev.n == 1 ? -1 : m->i, now);
