@@ -43,7 +43,7 @@ static bool read_file(const char *path, unsigned char **text, struct slice *out)
 
 bool creds_basic(struct slice pair, char out[static LIM_TEXT * 2])
 {
-	struct etcd_text t = {.p = out, .size = LIM_TEXT * 2};
+	struct etcd_text t = {.p = out, .size = (size_t)LIM_TEXT * 2};
 
 	out[0] = '\0';
 	if (pair.len == 0 || pair.len >= LIM_TEXT ||
