@@ -266,6 +266,7 @@ static void add_stats(cJSON *o, const struct feed_stats *s)
 	    {"held", s->held},
 	    {"refused", s->refused},
 	    {"undecided", s->undecided},
+	    {"answers_lost", s->answers_lost},
 	    {"lsn_waited", s->lsn_waited},
 	    {"lsn_late", s->lsn_late},
 	    {"startup_bad", s->startup_bad},

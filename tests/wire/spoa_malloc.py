@@ -14,6 +14,10 @@ __all__ = ["folder"]
 
 COUNTER = BUILD / "tests" / "wire" / "libmalloc_count.so"
 CANCEL = struct.pack(">IIII", 16, 80877102, 4711, 42)
+# libev doubles a table when more happens in a turn than ever before, which
+# turn that is chance says: of some, each once. Anything of ours that allocated
+# would do it twenty times at least.
+TABLES = 4
 WANTING = startup(user="x", options="-c patroute.min_lsn=0/96")     # 150
 
 
@@ -131,7 +135,8 @@ def test_a_nothing_is_allocated(folder):
         everything(site, c, server, 5)
         before = site.allocations()
         everything(site, c, server, 500)
-        assert site.allocations() == before
+        assert site.allocations() - before <= TABLES
+        before = site.allocations()
         # The control: what does allocate is seen, a connection of HAProxy's.
         site.conn().ask(route(1))
         assert site.allocations() > before
