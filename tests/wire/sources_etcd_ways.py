@@ -326,14 +326,15 @@ def test_a_key_that_is_too_large_concerns_its_own_cluster():
             put_file(e, PREFIX + "history", 400_000)
             seen = {d.alive()["prefix"] for _ in range(4)}
             assert seen == {PREFIX, OTHER}
-            assert d.log().count("key=history") == 1
+            log = d.log()  # once with each dial, if the machine stands still
+            assert log.count("key=history") <= 1 + log.count("away"), log
             # A key that we need: its cluster is left out, the other is not.
             put_file(e, PREFIX + "config", 300_000)
             d.view(prefix=OTHER, leader="nodeX")
             e.put(OTHER + "leader", "nodeY")
             moved = d.view(prefix=OTHER, leader="nodeY")
             assert d.alive(after=moved["at"])["prefix"] == OTHER
-            assert d.log().count(f"drop etcd=127.0.0.1 prefix={PREFIX}") == 2
+            assert d.log().count(f"prefix={PREFIX} why=") == 1, d.log()
             e.put(PREFIX + "config", "{}")
             d.view(prefix=PREFIX, leader="node2")
             d.view(prefix=OTHER, leader="nodeY")
