@@ -3,6 +3,7 @@ The decision path asks nothing of the heap, hold and desk included: counted
 under LD_PRELOAD, over a hundred thousand decisions. That is promised for unix
 and tcp: under TLS OpenSSL's buffers come and go.
 """
+import shutil
 import socket
 import struct
 
@@ -30,7 +31,10 @@ class Counted(Site):
         self.count = folder / "count"
         self.count.write_bytes(bytes(8))
         self.count.chmod(0o666)
-        self.agent.prefix = ["env", f"LD_PRELOAD={COUNTER}",
+        # The loader takes a blank in a path, such as a checkout's, for the
+        # end of it.
+        counter = shutil.copy(COUNTER, folder)
+        self.agent.prefix = ["env", f"LD_PRELOAD={counter}",
                              f"MALLOC_COUNT={self.count}"]
         self.port = None
 
