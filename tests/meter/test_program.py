@@ -372,7 +372,8 @@ def b64(text):
 
 
 def gateway(lines):
-    """etcd's JSON gateway: a range, then a watch of these lines."""
+    """etcd's JSON gateway: a range, then a watch of these lines. Serving
+    gives the request."""
     def serve(connection, peer):
         request = connection.recv(65536)
         peer.seen.append(request)
@@ -384,13 +385,14 @@ def gateway(lines):
                 {"header": {"cluster_id": "7", "revision": "9"},
                  "kvs": kvs}).encode())
             connection.close()
-            return
+            return request
         peer.kept.append(connection)
         for line in lines:
             text = (json.dumps(line) + "\n").encode()
             connection.sendall(text[:10])
             time.sleep(0.05)
             connection.sendall(text[10:])
+        return request
     return serve
 
 
@@ -438,9 +440,9 @@ def test_etcd_comes_back_where_it_was_left(peer):
         first = not served
         lines = [{"result": {"created": True}}, event(11, "/s/leader")] \
             if first else [event(12, "/s/leader", "n2")]
-        gateway(lines)(connection, p)
-        if b"/v3/watch" in p.seen[-1]:
-            served.append(p.seen[-1])
+        request = gateway(lines)(connection, p)
+        if b"/v3/watch" in request:
+            served.append(request)
             if first:
                 connection.close()
     h = run([f"etcd /s/ 127.0.0.1:{peer(breaks).port}", "start"], 1.2)
