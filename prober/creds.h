@@ -9,8 +9,7 @@
 
 /* Zeroed: nothing is shown, the system's authorities are believed. */
 struct creds {
-	struct http_tls pem;
-	unsigned char *text[3];  /* what pem's slices are of */
+	struct http_tls pem;     /* on the heap */
 	char auth[LIM_TEXT * 2]; /* "Authorization: Basic …"; "": none */
 };
 

@@ -16,6 +16,7 @@ add_library(patroute_sources STATIC
 	http_setup.c
 	creds.c
 	patroni.c
+	pem.c
 	pg_error.c
 	pg_row.c
 	pg_start.c

@@ -5,11 +5,6 @@
  */
 #include "conf_int.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 static cfg_t *section_of(const struct conf_src *src, const char *name, int i)
 {
 	return cfg_getnsec(src->root, name, (unsigned)i);
@@ -153,33 +148,18 @@ static bool check_agent_listen(
 	return true;
 }
 
-/* One of the files of TLS; a key is nothing for the world. */
-static bool check_file(const struct conf_src *src, const char *name,
-    const char *path, bool is_secret)
-{
-	int line = conf_line(section_of(src, "agent", 0), name, 0);
-	struct stat st;
-
-	if (path[0] == '\0')
-		return true;
-	if (stat(path, &st) == -1 ||
-	    faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == -1)
-		return conf_fail(src, line,
-		    "agent.%s: %s: %s, expected a readable file", name, path,
-		    strerrordesc_np(errno));
-	if (!S_ISREG(st.st_mode) || (is_secret && (st.st_mode & 07) != 0))
-		return conf_fail(src, line,
-		    "agent.%s: %s has mode %04o, expected a file that only its "
-		    "owner and group may read (0640)",
-		    name, path, (unsigned)st.st_mode & 07777U);
-	return true;
-}
-
 static bool check_tls(const struct conf_src *src, const struct conf_agent *a)
 {
-	return check_file(src, "tls_cert", a->tls_cert, false) &&
-	    check_file(src, "tls_key", a->tls_key, true) &&
-	    check_file(src, "tls_ca", a->tls_ca, false);
+	const struct conf_file all[] = {
+	    {"tls_cert", a->tls_cert, CONF_FILE_OPEN, false},
+	    {"tls_key", a->tls_key, CONF_FILE_GROUP, false},
+	    {"tls_ca", a->tls_ca, CONF_FILE_OPEN, false}};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (!conf_check_file(
+			src, section_of(src, "agent", 0), "agent", &all[i]))
+			return false;
+	return true;
 }
 
 struct used_path {

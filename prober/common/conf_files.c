@@ -13,67 +13,88 @@ void conf_files(
     const struct conf_cluster *c, struct conf_file out[static CONF_FILES])
 {
 	const struct conf_file all[CONF_FILES] = {
-	    {"etcd_ca", c->etcd_ca, false, false},
-	    {"etcd_cert", c->etcd_cert, false, false},
-	    {"etcd_key", c->etcd_key, true, false},
-	    {"etcd_auth", c->etcd_auth, true, true},
-	    {"probe_passfile", c->probe_passfile, true, false},
-	    {"probe_sslrootcert", c->probe_sslrootcert, false, false},
-	    {"probe_sslcert", c->probe_sslcert, false, false},
-	    {"probe_sslkey", c->probe_sslkey, true, false},
-	    {"rest_ca", c->rest_ca, false, false},
-	    {"rest_cert", c->rest_cert, false, false},
-	    {"rest_key", c->rest_key, true, false},
-	    {"rest_auth", c->rest_auth, true, true}};
+	    {"etcd_ca", c->etcd_ca, CONF_FILE_OPEN, false},
+	    {"etcd_cert", c->etcd_cert, CONF_FILE_OPEN, false},
+	    {"etcd_key", c->etcd_key, CONF_FILE_OWNER, false},
+	    {"etcd_auth", c->etcd_auth, CONF_FILE_OWNER, true},
+	    {"probe_passfile", c->probe_passfile, CONF_FILE_OWNER, false},
+	    {"probe_sslrootcert", c->probe_sslrootcert, CONF_FILE_OPEN, false},
+	    {"probe_sslcert", c->probe_sslcert, CONF_FILE_OPEN, false},
+	    {"probe_sslkey", c->probe_sslkey, CONF_FILE_OWNER, false},
+	    {"rest_ca", c->rest_ca, CONF_FILE_OPEN, false},
+	    {"rest_cert", c->rest_cert, CONF_FILE_OPEN, false},
+	    {"rest_key", c->rest_key, CONF_FILE_OWNER, false},
+	    {"rest_auth", c->rest_auth, CONF_FILE_OWNER, true}};
 
 	memcpy(out, all, sizeof(all));
 }
 
-/* With a line's end or without one; never said, only whether it is one. */
-static bool is_pair(const char *path)
+bool conf_read_pair(const char *path, char out[static LIM_SECRET])
 {
 	char text[LIM_SECRET] = "";
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t got = fd != -1 ? read(fd, text, sizeof(text)) : -1;
-	size_t n = got > 0 ? (size_t)got : 0, len = 0;
+	size_t n = got > 0 ? (size_t)got : 0, len = 0, end;
 	bool ok;
 
 	if (fd != -1)
 		(void)close(fd);
 	while (len < n && text[len] != '\n' && text[len] != '\r')
 		len++;
-	ok = len < LIM_SECRET && memchr(text, ':', len) != NULL;
-	while (len < n && (text[len] == '\n' || text[len] == '\r'))
-		len++;
+	for (end = len; end < n && (text[end] == '\n' || text[end] == '\r');)
+		end++;
+	ok = end == n && memchr(text, ':', len) != NULL &&
+	    slice_copy(slice_of(text, len), out, LIM_SECRET);
+	if (!ok)
+		out[0] = '\0';
 	explicit_bzero(text, sizeof(text));
-	return ok && len == n;
+	return ok;
 }
 
-/* Only its owner may read a secret: libpq passes over any other silently. */
-static bool check_file(
-    const struct conf_src *src, const struct conf_file *f, int line)
+/* Never said, only whether it is one. */
+static bool is_pair(const char *path)
 {
+	char pair[LIM_SECRET];
+	bool ok = conf_read_pair(path, pair);
+
+	explicit_bzero(pair, sizeof(pair));
+	return ok;
+}
+
+bool conf_check_file(const struct conf_src *src, cfg_t *sec,
+    const char *section, const struct conf_file *f)
+{
+	static const struct {
+		mode_t forbidden;
+		const char *words;
+	} who[] = {[CONF_FILE_OPEN] = {0, ""},
+	    [CONF_FILE_GROUP] = {07, "owner and group may read (0640)"},
+	    /* libpq passes over any other silently. */
+	    [CONF_FILE_OWNER] = {077, "owner may read (0600)"}};
+	int line = conf_line(sec, f->key, 0);
 	struct stat st;
 
+	if (f->path[0] == '\0')
+		return true;
 	if (stat(f->path, &st) == -1 ||
 	    faccessat(AT_FDCWD, f->path, R_OK, AT_EACCESS) == -1)
 		return conf_fail(src, line,
-		    "cluster.%s: %s: %s, expected a readable file", f->key,
+		    "%s.%s: %s: %s, expected a readable file", section, f->key,
 		    f->path, strerrordesc_np(errno));
 	if (!S_ISREG(st.st_mode))
 		return conf_fail(src, line,
-		    "cluster.%s: %s is no regular file, expected one", f->key,
-		    f->path);
-	if (f->secret && (st.st_mode & 077) != 0)
+		    "%s.%s: %s is no regular file, expected one", section,
+		    f->key, f->path);
+	if ((st.st_mode & who[f->who].forbidden) != 0)
 		return conf_fail(src, line,
-		    "cluster.%s: %s has mode %04o, expected a file "
-		    "that only its owner may read (0600)",
-		    f->key, f->path, (unsigned)st.st_mode & 07777U);
+		    "%s.%s: %s has mode %04o, expected a file that only its %s",
+		    section, f->key, f->path, (unsigned)st.st_mode & 07777U,
+		    who[f->who].words);
 	if (f->pair && !is_pair(f->path))
 		return conf_fail(src, line,
-		    "cluster.%s: %s is not possible, expected one line "
+		    "%s.%s: %s is not possible, expected one line "
 		    "USER:PASSWORD",
-		    f->key, f->path);
+		    section, f->key, f->path);
 	return true;
 }
 
@@ -136,8 +157,7 @@ bool conf_check_files(
 		return false;
 	conf_files(cl, f);
 	for (unsigned i = 0; i < CONF_FILES; i++)
-		if (f[i].path[0] != '\0' &&
-		    !check_file(src, &f[i], conf_line(sec, f[i].key, 0)))
+		if (!conf_check_file(src, sec, "cluster", &f[i]))
 			return false;
 	return true;
 }

@@ -106,6 +106,11 @@ bool conf_fail(const struct conf_src *src, int line, const char *fmt, ...)
 bool conf_check(const struct conf_src *src, const struct conf *c)
     __attribute__((warn_unused_result));
 
+/* Can a file of this section be read, by whom it should be? (conf_files.c) */
+bool conf_check_file(const struct conf_src *src, cfg_t *sec,
+    const char *section, const struct conf_file *f)
+    __attribute__((warn_unused_result));
+
 /* Its files, and which of its keys need each other (conf_files.c). */
 bool conf_check_files(const struct conf_src *src, const struct conf_cluster *cl,
     cfg_t *sec) __attribute__((warn_unused_result));

@@ -39,17 +39,32 @@ enum conf_sslmode {
 	CONF_SSL_VERIFY_FULL
 };
 
-/* A file that the prober reads for a cluster. */
+/* Who may read a file. */
+enum conf_file_who {
+	CONF_FILE_OPEN = 0,
+	CONF_FILE_GROUP,
+	CONF_FILE_OWNER
+};
+
+/* A file that a key names. */
 struct conf_file {
 	const char *key, *path; /* path "": not set */
-	bool secret;            /* for nobody but its owner */
-	bool pair;              /* one line USER:PASSWORD */
+	enum conf_file_who who;
+	bool pair; /* one line USER:PASSWORD */
 };
 
 #define CONF_FILES 12
 
+/* Those that the prober reads for a cluster. */
 void conf_files(
     const struct conf_cluster *c, struct conf_file out[static CONF_FILES]);
+
+/*
+ * Reads a file that is one line USER:PASSWORD, with an end of line or without.
+ * Gives: false, and "" in out, on anything else.
+ */
+bool conf_read_pair(const char *path, char out[static LIM_SECRET])
+    __attribute__((warn_unused_result));
 
 /* Where a member's PostgreSQL is asked; NULL: at its conn_url. */
 const struct conf_probe_at *conf_probe_at(
