@@ -18,22 +18,12 @@
 #define CODE_SSL 80877103U
 #define CODE_GSSENC 80877104U
 
-static void put(struct pgw_out *o, const void *p, size_t len)
-{
-	if (o->full || len > sizeof(o->b) - o->len) {
-		o->full = true;
-		return;
-	}
-	memcpy(o->b + o->len, p, len);
-	o->len += len;
-}
-
 static void put_number(struct pgw_out *o, uint32_t v, unsigned bytes)
 {
 	for (unsigned i = bytes; i > 0; i--) {
 		unsigned char byte = (unsigned char)(v >> 8 * (i - 1));
 
-		put(o, &byte, 1);
+		pgw_put(o, &byte, 1);
 	}
 }
 
@@ -42,7 +32,7 @@ static size_t begin(struct pgw_out *o, char type)
 {
 	size_t at;
 
-	put(o, &type, 1);
+	pgw_put(o, &type, 1);
 	at = o->len;
 	put_number(o, 0, 4);
 	return at;
@@ -62,7 +52,7 @@ static void put_text(struct pgw_out *o, char type, const char *text)
 {
 	size_t at = begin(o, type);
 
-	put(o, text, strlen(text) + 1);
+	pgw_put(o, text, strlen(text) + 1);
 	end(o, at);
 }
 
@@ -70,7 +60,7 @@ static void put_idle(struct pgw_out *o)
 {
 	size_t at = begin(o, 'Z');
 
-	put(o, "I", 1);
+	pgw_put(o, "I", 1);
 	end(o, at);
 }
 
@@ -82,7 +72,7 @@ static void put_rows(struct pgw_out *o, const char *const columns[static 2],
 
 	put_number(o, n, 2);
 	for (unsigned i = 0; i < n; i++) {
-		put(o, "c", 2);
+		pgw_put(o, "c", 2);
 		put_number(o, 0, 4); /* of no table */
 		put_number(o, 0, 2);
 		put_number(o, OID_TEXT, 4);
@@ -95,7 +85,7 @@ static void put_rows(struct pgw_out *o, const char *const columns[static 2],
 	put_number(o, n, 2);
 	for (unsigned i = 0; i < n; i++) {
 		put_number(o, (uint32_t)strlen(columns[i]), 4);
-		put(o, columns[i], strlen(columns[i]));
+		pgw_put(o, columns[i], strlen(columns[i]));
 	}
 	end(o, at);
 	put_text(o, 'C', tag);
@@ -105,13 +95,13 @@ static void put_error(struct pgw_out *o, const char *state, const char *text)
 {
 	size_t at = begin(o, 'E');
 
-	put(o, "SERROR", 7);
-	put(o, "VERROR", 7);
-	put(o, "C", 1);
-	put(o, state, strlen(state) + 1);
-	put(o, "M", 1);
-	put(o, text, strlen(text) + 1);
-	put(o, "", 1);
+	pgw_put(o, "SERROR", 7);
+	pgw_put(o, "VERROR", 7);
+	pgw_put(o, "C", 1);
+	pgw_put(o, state, strlen(state) + 1);
+	pgw_put(o, "M", 1);
+	pgw_put(o, text, strlen(text) + 1);
+	pgw_put(o, "", 1);
 	end(o, at);
 }
 

@@ -108,7 +108,7 @@ bool pgw_column(const struct pgw_msg *m, unsigned i, char *buf, size_t size)
 	return false;
 }
 
-static void put(struct pgw_out *o, const void *p, size_t len)
+void pgw_put(struct pgw_out *o, const void *p, size_t len)
 {
 	if (o->full || len > sizeof(o->b) - o->len) {
 		o->full = true;
@@ -124,12 +124,12 @@ static void put_be32(struct pgw_out *o, uint32_t v)
 	    (unsigned char)(v >> 16), (unsigned char)(v >> 8),
 	    (unsigned char)v};
 
-	put(o, b, sizeof(b));
+	pgw_put(o, b, sizeof(b));
 }
 
 static void put_cstr(struct pgw_out *o, const char *s)
 {
-	put(o, s, strlen(s) + 1);
+	pgw_put(o, s, strlen(s) + 1);
 }
 
 /* The length counts itself and everything behind it, not the type. */
@@ -158,7 +158,7 @@ void pgw_startup(struct pgw_out *o, const char *const *params)
 		put_cstr(o, params[0]);
 		put_cstr(o, params[1]);
 	}
-	put(o, "", 1);
+	pgw_put(o, "", 1);
 	set_length(o, at);
 }
 
@@ -172,7 +172,7 @@ static void put_text_message(struct pgw_out *o, char type, const char *s)
 {
 	size_t at;
 
-	put(o, &type, 1);
+	pgw_put(o, &type, 1);
 	at = o->len;
 	put_be32(o, 0);
 	put_cstr(o, s);
@@ -193,12 +193,12 @@ void pgw_sasl_initial(struct pgw_out *o, const char *first)
 {
 	size_t at;
 
-	put(o, "p", 1);
+	pgw_put(o, "p", 1);
 	at = o->len;
 	put_be32(o, 0);
 	put_cstr(o, "SCRAM-SHA-256");
 	put_be32(o, (uint32_t)strlen(first));
-	put(o, first, strlen(first));
+	pgw_put(o, first, strlen(first));
 	set_length(o, at);
 }
 
@@ -206,15 +206,15 @@ void pgw_sasl_response(struct pgw_out *o, const char *final)
 {
 	size_t at;
 
-	put(o, "p", 1);
+	pgw_put(o, "p", 1);
 	at = o->len;
 	put_be32(o, 0);
-	put(o, final, strlen(final));
+	pgw_put(o, final, strlen(final));
 	set_length(o, at);
 }
 
 void pgw_terminate(struct pgw_out *o)
 {
-	put(o, "X", 1);
+	pgw_put(o, "X", 1);
 	put_be32(o, 4);
 }

@@ -63,6 +63,8 @@ struct pgw_out {
 	bool full;
 };
 
+/* Bytes as they are. */
+void pgw_put(struct pgw_out *o, const void *p, size_t len);
 /* `params` are names and values in turn, ended by NULL; NULL values skip. */
 void pgw_startup(struct pgw_out *o, const char *const *params);
 void pgw_ssl_request(struct pgw_out *o);
