@@ -23,13 +23,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from spoa_lib import (AGENT_HELLO, Agent, Prober, SLOW, SPOA, Spop, USER,
+import spoa_protocol
+from spoa_lib import (AGENT_HELLO, SLOW, SPOA, Spop, USER,
                       VALGRIND, folder, free_port, hello, route, wait_until)
+from spoa_protocol import NORMAL
 
 __all__ = ["folder"]
 
 AGAIN = ssl.SSLWantReadError, ssl.SSLWantWriteError
-NORMAL = {"action": "write", "server": "a", "reason": "leader"}
 
 
 # --- certificates -----------------------------------------------------------
@@ -114,35 +115,23 @@ class TlsSpop(Spop):
         self.s.settimeout(5 * SLOW)
 
 
-class Site:
+class Site(spoa_protocol.Site):
+    """Asked over TLS, too."""
+
     def __init__(self, folder, **keys):
         self.folder = folder
         self.port = free_port()
         self.ca = Pki(folder)
         self.server = self.ca.issue("server")
         self.client = self.ca.issue("client")
-        self.agent = Agent(
+        super().__init__(
             folder, listen=[f"tls:127.0.0.1:{self.port}",
                             f"unix:{folder}/agent.sock"],
             tls_cert=self.server, tls_key=self.server, tls_ca=self.ca.path,
             **keys)
-        self.prober = Prober(self.agent.feed)
-        self.prober.normal()
 
-    def __enter__(self):
-        try:
-            self.agent.start()
-            self.prober.told(1)
-            wait_until(lambda: Spop(self.agent.socket).ask(route(1)).vars ==
-                       NORMAL, "the first echo")
-        except BaseException:
-            self.__exit__(AssertionError)
-            raise
-        return self
-
-    def __exit__(self, kind, *_):
-        self.agent.__exit__(kind)
-        self.prober.stop()
+    def decides(self):
+        return Spop(self.agent.socket).ask(route(1)).vars == NORMAL
 
     def conn(self, **more):
         return TlsSpop(self, self.client, **more)

@@ -5,12 +5,20 @@
 
 #include "conf_text.h"
 
+struct wrong {
+	const char *text, *sentence;
+};
+
+static void assert_sentences(const struct wrong *t, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		assert_sentence(t[i].text, t[i].sentence);
+}
+
 /* Each is one sentence: file, line, key, what was expected. */
 static void broken_syntax(void **state)
 {
-	static const struct {
-		const char *text, *sentence;
-	} t[] = {
+	static const struct wrong t[] = {
 	    {"x = 1\n",
 		"t.conf:1: no such option 'x', expected user, group, "
 		"cluster, listen, prober, agent"},
@@ -68,6 +76,15 @@ static void broken_syntax(void **state)
 	    {"cluster a {{{{{",
 		"t.conf:1: braces nest more than 4 deep, "
 		"expected a section or a list"},
+	};
+
+	(void)state;
+	assert_sentences(t, COUNT(t));
+}
+
+static void twice_or_not_at_all(void **state)
+{
+	static const struct wrong t[] = {
 	    {"user = a\nuser = b\n",
 		"t.conf:2: set twice: 'user', expected each key once"},
 	    {"cluster a { etcd = { \"http://a:1\" }\n etcd = { "
@@ -92,15 +109,12 @@ static void broken_syntax(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(t); i++)
-		assert_sentence(t[i].text, t[i].sentence);
+	assert_sentences(t, COUNT(t));
 }
 
 static void broken_values(void **state)
 {
-	static const struct {
-		const char *text, *sentence;
-	} t[] = {
+	static const struct wrong t[] = {
 	    {"cluster a {\n}\n" WRITE,
 		"t.conf:2: cluster.etcd: missing, "
 		"expected http://HOST:PORT or "
@@ -167,8 +181,7 @@ static void broken_values(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(t); i++)
-		assert_sentence(t[i].text, t[i].sentence);
+	assert_sentences(t, COUNT(t));
 }
 
 static void broken_lags(void **state)
@@ -193,9 +206,7 @@ static void broken_lags(void **state)
 
 static void broken_together(void **state)
 {
-	static const struct {
-		const char *text, *sentence;
-	} t[] = {
+	static const struct wrong t[] = {
 	    {MAIN WRITE "listen b { target = any\nport = 5000 }\n",
 		"t.conf:4: listen.port: 5000 is listen write's already, "
 		"expected each port once"},
@@ -265,17 +276,14 @@ static void broken_together(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(t); i++)
-		assert_sentence(t[i].text, t[i].sentence);
+	assert_sentences(t, COUNT(t));
 	conf_free(must_parse("agent { listen = \"tcp:0.0.0.0:9100\"\n"
 			     "plain_tcp_off_loopback = true }\n" MAIN WRITE));
 }
 
 static void broken_etcd(void **state)
 {
-	static const struct {
-		const char *text, *sentence;
-	} t[] = {
+	static const struct wrong t[] = {
 	    {"cluster a { " ETCD "\netcd_api = v4 }\n" WRITE,
 		"t.conf:2: cluster.etcd_api: \"v4\" is not possible, expected "
 		"auto, v2 or v3"},
@@ -297,16 +305,13 @@ static void broken_etcd(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(t); i++)
-		assert_sentence(t[i].text, t[i].sentence);
+	assert_sentences(t, COUNT(t));
 }
 
 /* Below these a lost answer would change a verdict. */
 static void ages_too_low(void **state)
 {
-	static const struct {
-		const char *text, *sentence;
-	} t[] = {
+	static const struct wrong t[] = {
 	    {"agent { stale_after = 2999ms }\n" MAIN WRITE,
 		"t.conf:1: agent.stale_after: \"2999ms\" is not possible, "
 		"expected a duration from 3s to 1min, such as 500ms, 3s or "
@@ -330,8 +335,7 @@ static void ages_too_low(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(t); i++)
-		assert_sentence(t[i].text, t[i].sentence);
+	assert_sentences(t, COUNT(t));
 }
 
 static void broken_tls(void **state)
@@ -497,6 +501,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(broken_syntax),
+	    cmocka_unit_test(twice_or_not_at_all),
 	    cmocka_unit_test(broken_values),
 	    cmocka_unit_test(broken_lags),
 	    cmocka_unit_test(broken_together),

@@ -27,17 +27,21 @@ static void each_says_what_it_has(void **state)
 	assert_string_equal(proof(&w, 4000), "operator");
 }
 
+/* Three members that only the roster names. */
+static void world_of_roster(struct world *w)
+{
+	world_init(w, 3);
+	ev_reset(&w->ev, "main", false, true);
+	ev_put_roster(&w->ev, &w->view, at(1));
+}
+
 /* Nobody's key is seen; the roster says who and where, and no more. */
 static void without_a_dcs(void **state)
 {
 	struct world w;
-	struct ev_view roster;
 
 	(void)state;
-	world_init(&w, 3);
-	roster = w.view;
-	ev_reset(&w.ev, "main", false, true);
-	ev_put_roster(&w.ev, &roster, at(1));
+	world_of_roster(&w);
 	assert_int_equal(w.ev.n, 3);
 	assert_false(w.ev.dcs.synced);
 	assert_false(is_ev_dcs_fresh(&w.ev, &w.pol, at(1)));
@@ -59,10 +63,8 @@ static void who_left_the_roster_is_a_member_for_a_while(void **state)
 	struct ev_view roster;
 
 	(void)state;
-	world_init(&w, 3);
+	world_of_roster(&w);
 	roster = w.view;
-	ev_reset(&w.ev, "main", false, true);
-	ev_put_roster(&w.ev, &roster, at(1));
 	roster.n = 2;
 	ev_put_roster(&w.ev, &roster, at(1000));
 	assert_true(is_ev_member(&w.ev, C, at(1000 + EV_LEFT_GRACE_MS - 1)));
