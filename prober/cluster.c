@@ -94,6 +94,42 @@ static void log_reads(
 	}
 }
 
+/* More than that of the lines below in a second wait for the next. */
+static bool is_tell_allowed(struct cluster *c, struct mono now)
+{
+	uint32_t suppressed = 0;
+
+	return log_rate_ok(&c->tell_rate, 4, dur_ms(1000), now, &suppressed);
+}
+
+/* Who takes the writes and would refuse them; a flag, not a veto. */
+static void log_read_only(struct cluster *c, struct mono now)
+{
+	int w = c->verdict.write;
+	bool is = w >= 0 && is_ev_read_only(&c->ev.m[w]);
+
+	if (w < 0 || c->tell.read_only[w] == is || !is_tell_allowed(c, now))
+		return;
+	c->tell.read_only[w] = is;
+	log_info("change cluster=%s member=%s read_only=%s", c->conf->name,
+	    name_of(c, w), is ? "yes" : "no");
+}
+
+/* A source that answers and does not tell leaves less proof, and no trace in
+   a verdict that does not change by it. */
+static void log_source(struct cluster *c, const struct ev_item *item)
+{
+	enum ev_rc was;
+
+	if (!is_tell_due(&c->tell, item, &was) || !is_tell_allowed(c, item->at))
+		return;
+	tell_said(&c->tell, item);
+	log_info("change cluster=%s member=%s source=%s rc=%s was=%s",
+	    c->conf->name, name_of(c, item->member),
+	    item->src == EV_SQL ? "sql" : "rest", ev_rc_name(item->rc),
+	    ev_rc_name(was));
+}
+
 /* Members that are proved not to take writes; the target is never one. */
 static uint32_t proved_against(const struct cluster *c, struct mono now)
 {
@@ -214,6 +250,7 @@ static void judge(struct cluster *c, struct mono now)
 		log_verdict(c, &old, now);
 	}
 	log_reads(c, &old_reads, now);
+	log_read_only(c, now);
 	set_pace(c, now);
 }
 
@@ -264,8 +301,10 @@ static void item_cb(void *arg, const struct ev_item *item)
 
 	assert(c->magic == CLUSTER_MAGIC && item->member < LIM_MEMBERS);
 	m = &c->member[item->member];
-	if (ev_put(&c->ev, item))
+	if (ev_put(&c->ev, item)) {
+		log_source(c, item);
 		judge(c, mono_now());
+	}
 	/* A lost probe is a question: the answer is a new connection away. */
 	if (item->rc != EV_RC_OK)
 		member_tick(m);
@@ -282,6 +321,7 @@ static void member_stop(struct cluster_member *m)
 	/* What HAProxy allows of the one is nothing of the next. */
 	m->cluster->site.routable[m->i] = false;
 	m->cluster->site.drained[m->i] = false;
+	tell_forget(&m->cluster->tell, m->i);
 }
 
 static void member_start(struct cluster_member *m, const char *name)

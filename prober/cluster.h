@@ -19,6 +19,7 @@
 #include "publish.h"
 #include "reads.h"
 #include "snapshot.h"
+#include "tell.h"
 #include "tick.h"
 #include "verdict.h"
 
@@ -62,7 +63,8 @@ struct cluster {
 	struct mono wanted_till; /* an agent's connection waits */
 	uint32_t closed;  /* bit i: member i's sessions are none of ours */
 	uint64_t changes; /* of the verdict, since the start */
-	struct log_rate rate;
+	struct log_rate rate, tell_rate;
+	struct tell tell;
 };
 
 /*

@@ -132,6 +132,8 @@ static void add_evidence(
 	add_name(e, "state", state_name(m->rest.state));
 	(void)cJSON_AddNumberToObject(e, "timeline", m->rest.tli);
 	add_lsn(e, "lsn", m->rest.lsn);
+	(void)cJSON_AddBoolToObject(
+	    e, "pending_restart", m->rest.pending_restart);
 	e = add_slot(all, "sql", &m->sql_slot, now);
 	if (is_mono_set(m->sql_slot.ok_at)) {
 		(void)cJSON_AddBoolToObject(

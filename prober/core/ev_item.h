@@ -85,7 +85,8 @@ struct ev_rest {
 	bool streaming_known, streaming; /* replication_state (3.0.4+) */
 	bool primary_200; /* GET /primary answered 200 (DCS not fresh) */
 	bool pause, noloadbalance, failsafe, standby_cluster;
-	bool sync; /* sync_standby, or quorum_standby from 4.0 on */
+	bool sync;            /* sync_standby, or quorum_standby from 4.0 on */
+	bool pending_restart; /* a parameter waits for it: shown, no more */
 	uint32_t tli;
 	uint64_t lsn; /* location, or replayed_location */
 	uint64_t receive_lsn;

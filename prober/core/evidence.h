@@ -145,6 +145,15 @@ struct policy;
 bool is_ev_dcs_fresh(
     const struct cluster_ev *ev, const struct policy *pol, struct mono now);
 
+/*
+ * A primary that takes no writes (default_transaction_read_only), by the last
+ * word of SQL: said in recovery it is of the replica that it was.
+ */
+static inline bool is_ev_read_only(const struct ev_member *m)
+{
+	return m->sql.read_only && !m->sql.in_recovery;
+}
+
 /* Seen live: SQL or REST answered within its max_age. */
 bool is_ev_live(const struct cluster_ev *ev, int member,
     const struct policy *pol, struct mono now);

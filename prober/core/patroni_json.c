@@ -167,6 +167,7 @@ bool patroni_json_status(struct slice body, struct ev_rest *out)
 		    is_json_true(json_get(doc, "tags"), "noloadbalance");
 		out->sync = is_json_true(doc, "sync_standby") ||
 		    is_json_true(doc, "quorum_standby");
+		out->pending_restart = is_json_true(doc, "pending_restart");
 		out->sysid = json_u64(doc, "database_system_identifier");
 	}
 	cJSON_Delete(doc);

@@ -93,7 +93,7 @@ static uint8_t flags_of(const struct making *k, int i)
 	if (is_ev_live(k->ev, i, k->in->pol, k->now) &&
 	    m->sql_slot.denied == EV_RC_NONE)
 		flags |= SNAP_F_LIVE;
-	if (i == k->in->verdict->write && m->sql.read_only)
+	if (i == k->in->verdict->write && is_ev_read_only(m))
 		flags |= SNAP_F_READONLY;
 	if (k->in->reads->fit[i] && !is_leader(k, i) && is_routable(k, i) &&
 	    !k->in->site->drained[i] && weight_of(k, i) > 0)

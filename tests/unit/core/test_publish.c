@@ -169,6 +169,23 @@ static void read_only_leader_is_a_flag(void **state)
 	assert_int_equal(w.snap.m[B].flags, SNAP_F_LIVE | SNAP_F_READ);
 }
 
+/* Its SQL was heard last when it was a replica, which is read-only. */
+static void read_only_as_the_replica_it_was(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.peer[B].read_only = true;
+	world_poll(&w, at(1));
+	w.peer[B].sql = EV_RC_AUTH;
+	world_promote(&w, B);
+	world_key(&w, B, at(2));
+	world_poll(&w, at(1500));
+	assert_target(&w, at(1500), B, SNAP_WHY_LEADER);
+	assert_int_equal(w.snap.m[B].flags, SNAP_F_LIVE);
+}
+
 /* Whatever is missing, the check holds: publish() asserts it. */
 static void every_half_known_world_passes_the_check(void **state)
 {
@@ -204,6 +221,7 @@ int main(void)
 	    cmocka_unit_test(weight_is_final),
 	    cmocka_unit_test(replay_is_a_lower_bound),
 	    cmocka_unit_test(read_only_leader_is_a_flag),
+	    cmocka_unit_test(read_only_as_the_replica_it_was),
 	    cmocka_unit_test(every_half_known_world_passes_the_check),
 	    cmocka_unit_test(without_the_dcs_patroni_says_who_is_sync),
 	};

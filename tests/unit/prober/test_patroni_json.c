@@ -92,6 +92,10 @@ static void test_words(void **state)
 	(void)state;
 	assert_int_equal(r.role, EV_ROLE_PRIMARY);
 	assert_true(r.pause && r.failsafe && r.noloadbalance);
+	assert_false(r.pending_restart);
+	r = parse(REPLICA ",\"pending_restart\":true}");
+	assert_true(r.pending_restart);
+	assert_int_equal(r.state, EV_STATE_RUNNING);
 	r = parse("{\"state\":\"running\",\"role\":\"standby_leader\"}");
 	assert_int_equal(r.role, EV_ROLE_STANDBY_LEADER);
 	assert_true(r.standby_cluster);
