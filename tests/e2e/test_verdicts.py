@@ -6,9 +6,7 @@ ETCD_AWAY_S= says for how long etcd stands still in them.
 """
 
 import contextlib
-import json
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -16,8 +14,9 @@ import time
 
 import path
 import pytest
+from verdicts import story  # noqa: F401 (a fixture)
+from verdicts import HAP, config, local, member, name_of, process, roles
 
-HAP = "hap1"
 ETCD = ("etcd1", "etcd2", "etcd3")
 AWAY = float(os.environ.get("ETCD_AWAY_S", "45"))
 FILL = ("CREATE TABLE IF NOT EXISTS fill (x text);"
@@ -25,129 +24,11 @@ FILL = ("CREATE TABLE IF NOT EXISTS fill (x text);"
         "FROM generate_series(1, 40000) i; SELECT 1")
 
 
-class Story:
-    """What the prober says of the cluster from now on."""
-
-    def __init__(self, lab):
-        self.lab = lab
-        self.file = lab.machine(HAP).log_file("prober")
-        self.begin = os.path.getsize(self.file)
-
-    def _lines(self, pattern):
-        with open(self.file, encoding="utf-8") as file:
-            file.seek(self.begin)
-            return re.findall(pattern, file.read(), re.M)
-
-    def writes(self):
-        """[(member or "none", why)], in order."""
-        return self._lines(r"change cluster=\S+ write=(\S+) was=\S+ "
-                           r"why=(\S+) ")
-
-    def reads(self, member):
-        """[("yes" or "no", why)] of one member, in order."""
-        return self._lines(rf"change cluster=\S+ member={member} "
-                           r"read=(\S+) why=(\S+) ")
-
-    def why(self, member):
-        """(read, why) of one member at present; None: nobody knows it."""
-        for each in path.verdict(self.lab, HAP)["members"]:
-            if each["name"] == member:
-                return each["read"], each["why"]
-        return None
-
-    def now(self):
-        """(target, why) at present."""
-        found = path.verdict(self.lab, HAP)
-        return found["write"], found["why"]
-
-
-@pytest.fixture
-def story(lab, request, wait_until):
-    """A story of its own for each test, which ends as well as it began."""
-    lab.exec(HAP, ["true"])
-    wait_until("all is well", 60, lambda: _is_well(lab))
-    told = Story(lab)
-    yield told
-    print(f"\n{request.node.name}")
-    for each in told.writes():
-        print("  write", *each)
-    for member in ("node1", "node2", "node3"):
-        for each in told.reads(member):
-            print("  read", member, *each)
-    wait_until("all is well again", 90, lambda: _is_well(lab))
-
-
-def _is_well(lab):
-    found = path.verdict(lab, HAP)
-    return found["why"] == "leader" and len(found["members"]) == 3 and \
-        all(m["read"] for m in found["members"] if m["role"] != "leader")
-
-
-def _name(lab, host):
-    return lab.host(host).member
-
-
-def _roles(lab):
-    """(the leader's host, its name, a replica's host, its name)."""
-    status = lab.status()
-    leader = status["leader"]
-    replica = next(m["host"] for m in status["members"]
-                   if m["host"] != leader)
-    return leader, _name(lab, leader), replica, _name(lab, replica)
-
-
-def _config(lab, **change):
-    """Patroni's dynamic configuration, changed (None removes)."""
-    body = json.dumps(change)
-    for member in lab.status()["members"]:
-        done = lab.exec(member["host"], [
-            "curl", "-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}",
-            "-X", "PATCH", "-d", body, "http://127.0.0.1:8008/config"],
-            check=False)
-        if done.stdout == "200":
-            return
-    pytest.fail(f"no Patroni took {body}")
-
-
-@contextlib.contextmanager
-def _tags(lab, host, **tags):
-    """Tags of a member, as an operator sets them; cleared at the end."""
-    file = lab.paths.host(lab.host(host), "etc/patroni/config.yml")
-    with open(file, encoding="utf-8") as old:
-        before = old.read()
-
-    def put(text):
-        with open(file, "w", encoding="utf-8") as new:
-            new.write(text)
-        assert lab.rest(host, "/reload", {})[0] in (200, 202)
-    try:
-        put(json.dumps({**json.loads(before), "tags": tags}))
-        yield
-    finally:
-        put(before)
-
-
-def _process(lab, host, word):
-    """A PostgreSQL process of that host, by this machine's number."""
-    for each in lab.machine(host).processes():
-        with contextlib.suppress(OSError), \
-                open(f"/proc/{each.pid}/cmdline", "rb") as file:
-            if word in file.read():
-                return each.pid
-    return pytest.fail(f"no {word.decode()} on {host}")
-
-
-def _local(lab, host, sql):
-    """A superuser's query on that member."""
-    return lab.exec(host, ["psql", "-h", "/run/postgresql", "-U", "postgres",
-                           "-XAtqc", sql]).stdout.strip()
-
-
 @contextlib.contextmanager
 def _replay_stands(lab, host):
     """WAL comes in and is not replayed. (pg_wal_replay_pause() is taken
     back by Patroni in its next loop.)"""
-    pid = _process(lab, host, b"startup recovering")
+    pid = process(lab, host, b"startup recovering")
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -157,9 +38,9 @@ def _replay_stands(lab, host):
 
 def test_replay_paused(lab, story, wait_until):
     """It leaves for its lag, and for that alone; resumed, it is back."""
-    leader, name, replica, reader = _roles(lab)
+    leader, name, replica, reader = roles(lab)
     with _replay_stands(lab, replica):
-        _local(lab, leader, FILL)
+        local(lab, leader, FILL)
         wait_until("it left for its lag", 15,
                    lambda: story.why(reader) == (False, "lag-bytes"))
         assert story.now() == (name, "leader")
@@ -170,8 +51,8 @@ def test_replay_paused(lab, story, wait_until):
 
 def test_noloadbalance_and_weight(lab, story, wait_until):
     """Tags count as soon as Patroni says them, and no longer."""
-    _, _, replica, reader = _roles(lab)
-    with _tags(lab, replica, noloadbalance=True):
+    _, _, replica, reader = roles(lab)
+    with member(lab, replica, tags={"noloadbalance": True}):
         wait_until("it is tagged out", 15, lambda:
                    story.why(reader) == (False, "noloadbalance"))
     wait_until("it is back", 15, lambda: story.why(reader)[0])
@@ -182,11 +63,11 @@ def test_noloadbalance_and_weight(lab, story, wait_until):
 
 def test_pause(lab, story, wait_until):
     """Nothing changes by it; and the key's holder stays the target."""
-    _, name, _, _ = _roles(lab)
-    _config(lab, pause=True)
+    _, name, _, _ = roles(lab)
+    config(lab, pause=True)
     wait_until("the DCS says it", 5,
                lambda: path.verdict(lab, HAP)["dcs"]["pause"])
-    _config(lab, pause=None)
+    config(lab, pause=None)
     wait_until("it is over", 5,
                lambda: not path.verdict(lab, HAP)["dcs"]["pause"])
     assert story.writes() == []
@@ -195,7 +76,7 @@ def test_pause(lab, story, wait_until):
 
 def test_restart(lab, story, wait_until):
     """A replica's restart takes nobody else out; the leader's holds."""
-    leader, name, replica, reader = _roles(lab)
+    leader, name, replica, reader = roles(lab)
     assert lab.rest(replica, "/restart", {}, 30.0)[0] == 200
     wait_until("it is read again", 20, lambda: story.why(reader)[0] and
                len(story.reads(reader)) >= 2)
@@ -212,7 +93,7 @@ def test_restart(lab, story, wait_until):
 
 def test_switchover(lab, story, wait_until):
     """From the one, over nobody, to the other."""
-    leader, name, replica, reader = _roles(lab)
+    leader, name, replica, reader = roles(lab)
     lab.switchover(replica)
     wait_until("the new leader", 20,
                lambda: story.now() == (reader, "leader"))
@@ -230,7 +111,7 @@ def test_switchover(lab, story, wait_until):
 @pytest.mark.slow
 def test_failover(lab, story, wait_until):
     """The leader's host dies: silence, a key that ends, a new leader."""
-    leader, name, _, _ = _roles(lab)
+    leader, name, _, _ = roles(lab)
     lab.kill(leader)
     wait_until("a new leader", 60, lambda: story.now()[1] == "leader" and
                story.now()[0] not in (None, name))
@@ -247,7 +128,7 @@ def test_failover(lab, story, wait_until):
 @pytest.mark.slow
 def test_reinit(lab, story, wait_until):
     """A replica is made anew: not read until it runs and follows."""
-    _, _, replica, reader = _roles(lab)
+    _, _, replica, reader = roles(lab)
     assert lab.rest(replica, "/reinitialize", {"force": True}, 30.0)[0] == 200
     wait_until("it left", 30, lambda: story.reads(reader))
     wait_until("it is back", 90, lambda: story.why(reader)[0])
@@ -258,12 +139,12 @@ def test_reinit(lab, story, wait_until):
 @pytest.mark.slow
 def test_promotion_by_hand_in_pause(lab, story, wait_until):
     """It gets no writes and no reads, and takes nothing from the leader."""
-    _, name, replica, reader = _roles(lab)
-    _config(lab, pause=True)
+    _, name, replica, reader = roles(lab)
+    config(lab, pause=True)
     try:
         wait_until("the DCS says pause", 5,
                    lambda: path.verdict(lab, HAP)["dcs"]["pause"])
-        assert _local(lab, replica, "SELECT pg_promote()") == "t"
+        assert local(lab, replica, "SELECT pg_promote()") == "t"
         wait_until("it is out", 10, lambda:
                    story.why(reader) == (False, "diverged"))
         assert story.now() == (name, "leader")
@@ -272,7 +153,7 @@ def test_promotion_by_hand_in_pause(lab, story, wait_until):
                 for _ in range(6)} == {"t"}
         assert story.writes() == []
     finally:
-        _config(lab, pause=None)
+        config(lab, pause=None)
     wait_until("Patroni rewound it", 120, lambda: story.why(reader)[0])
     assert story.writes() == []
 
@@ -291,8 +172,8 @@ def _no_etcd(lab):
 @pytest.mark.slow
 def test_etcd_away_in_failsafe_mode(lab, story, wait_until):
     """Longer than ttl: the leader leads on, and keeps its writes."""
-    _, name, _, _ = _roles(lab)
-    _config(lab, failsafe_mode=True)
+    _, name, _, _ = roles(lab)
+    config(lab, failsafe_mode=True)
     try:
         wait_until("Patroni wrote the members down", 40, lambda: lab.exec(
             "etcd1", ["etcdctl", "get", "--print-value-only",
@@ -303,7 +184,7 @@ def test_etcd_away_in_failsafe_mode(lab, story, wait_until):
             _stays(lab, story, (name, "primary-200"), AWAY)
             assert {who for who, _ in story.writes()} == {name}
     finally:
-        _config(lab, failsafe_mode=None)
+        config(lab, failsafe_mode=None)
     # The key ended meanwhile. Patroni itself says no to /primary until it has
     # taken it again: for that moment there may be nobody, and never another.
     wait_until("by the key", 30, lambda: story.now() == (name, "leader"))
@@ -323,7 +204,7 @@ def _stays(lab, story, word, seconds):
 @pytest.mark.slow
 def test_etcd_away_without_failsafe_mode(lab, story, wait_until):
     """Until Patroni demotes the leader, and then nobody; reads go on."""
-    _, name, _, reader = _roles(lab)
+    _, name, _, reader = roles(lab)
     with _no_etcd(lab):
         wait_until("by /primary", 10,
                    lambda: story.now() == (name, "primary-200"))
@@ -340,9 +221,9 @@ def test_etcd_away_without_failsafe_mode(lab, story, wait_until):
 @pytest.mark.slow
 def test_standby_cluster(lab, story, wait_until):
     """No writes by design; the standby leader is read like the others."""
-    _, name, _, reader = _roles(lab)
+    _, name, _, reader = roles(lab)
     # It follows an archive in which nothing comes.
-    _config(lab, standby_cluster={"restore_command": "/bin/false"})
+    config(lab, standby_cluster={"restore_command": "/bin/false"})
     try:
         wait_until("there are no writes by design", 60,
                    lambda: story.now() == (None, "standby-cluster"))
@@ -356,14 +237,14 @@ def test_standby_cluster(lab, story, wait_until):
                            check=False)
         assert "standby cluster" in refused.stderr
     finally:
-        _config(lab, standby_cluster=None)
+        config(lab, standby_cluster=None)
     wait_until("it leads again", 90, lambda: story.now()[1] == "leader")
 
 
 @pytest.mark.slow
 def test_member_removed_and_added(lab, story, wait_until):
     """Its key ends, a while later it is none; and it is there again."""
-    _, _, replica, reader = _roles(lab)
+    _, _, replica, reader = roles(lab)
     lab.stop_patroni(replica)
     wait_until("it is not read", 10, lambda: not story.why(reader)[0])
     wait_until("nobody knows it", 90, lambda: story.why(reader) is None)
@@ -376,21 +257,21 @@ def test_member_removed_and_added(lab, story, wait_until):
 @pytest.mark.slow
 def test_cascade(lab, story, wait_until):
     """A replica that streams from a replica is read, by the leader's LSN."""
-    leader, name, replica, reader = _roles(lab)
+    leader, name, replica, reader = roles(lab)
     last = next(m["host"] for m in lab.status()["members"]
                 if m["host"] not in (leader, replica))
-    with _tags(lab, last, replicatefrom=reader):
-        wait_until("it streams from the replica", 60, lambda: _local(
+    with member(lab, last, tags={"replicatefrom": reader}):
+        wait_until("it streams from the replica", 60, lambda: local(
             lab, replica, "SELECT count(*) FROM pg_stat_replication") == "1")
-        _local(lab, leader, FILL)
-        wait_until("it is read", 30, lambda: story.why(_name(lab, last))[0])
+        local(lab, leader, FILL)
+        wait_until("it is read", 30, lambda: story.why(name_of(lab, last))[0])
         # Where its WAL comes from replays nothing: it is level itself.
         with _replay_stands(lab, replica):
-            _local(lab, leader, FILL)
+            local(lab, leader, FILL)
             wait_until("the replica left", 15, lambda: story.why(reader) ==
                        (False, "lag-bytes"))
-            assert story.why(_name(lab, last))[0]
-    wait_until("it streams from the leader", 60, lambda: _local(
+            assert story.why(name_of(lab, last))[0]
+    wait_until("it streams from the leader", 60, lambda: local(
         lab, leader, "SELECT count(*) FROM pg_stat_replication") == "2")
     assert story.now() == (name, "leader")
 
@@ -399,14 +280,14 @@ def test_cascade(lab, story, wait_until):
 def test_slow_checkpoint_before_a_switchover(lab, story, wait_until):
     """The failover key alone holds for early_hold; while the CHECKPOINT
     before the stop takes its time, writes go on."""
-    leader, name, replica, reader = _roles(lab)
+    leader, name, replica, reader = roles(lab)
     env = {**lab.environment(), "PGPASSWORD": "p"}
     lab.exec("app1", ["env", "PGPASSWORD=p", "pgbench", "-h", "192.168.34.85",
                       "-p", "5000", "-U", "postgres", "-i", "-q", "-s", "8",
                       "postgres"], timeout=120)
     slow = subprocess.Popen(
         ["strace", "-f", "-q", "-o", "/dev/null", "-p",
-         str(_process(lab, leader, b"checkpointer")),
+         str(process(lab, leader, b"checkpointer")),
          "-e", "trace=pwrite64", "-e", "inject=pwrite64:delay_enter=3000"])
     bench = subprocess.Popen(
         lab.command("app1", ["env", "PGPASSWORD=p", "pgbench", "-h",
