@@ -22,17 +22,20 @@
 enum job {
 	JOB_RUN = 0,
 	JOB_CHECK,
-	JOB_PING
+	JOB_PING,
+	JOB_DEEP
 };
 
 static void usage(FILE *out)
 {
-	(void)fputs("usage: patroute-spoa [-c FILE] [--check | --ping]\n"
+	(void)fputs("usage: patroute-spoa [-c FILE] [--check | --ping | "
+		    "--deep]\n"
 		    "       patroute-spoa -v | -h\n"
 		    "\n"
 		    "  -c FILE    configuration, default " CONF_DEFAULT "\n"
 		    "  --check    check the configuration and exit\n"
 		    "  --ping     ask the running agent, as HAProxy does\n"
+		    "  --deep     the same, and have it decide\n"
 		    "  -v         say the version\n",
 	    out);
 }
@@ -43,6 +46,7 @@ static enum job read_options(int argc, char **argv, const char **conf)
 	static const struct option options[] = {
 	    {"check", no_argument, NULL, 'k'},
 	    {"ping", no_argument, NULL, 'p'},
+	    {"deep", no_argument, NULL, 'd'},
 	    {"version", no_argument, NULL, 'v'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},
@@ -60,6 +64,9 @@ static enum job read_options(int argc, char **argv, const char **conf)
 			break;
 		case 'p':
 			job = JOB_PING;
+			break;
+		case 'd':
+			job = JOB_DEEP;
 			break;
 		case 'v':
 			(void)puts("patroute-spoa " PATROUTE_VERSION);
@@ -79,13 +86,22 @@ static enum job read_options(int argc, char **argv, const char **conf)
 	return job;
 }
 
-static int ping(const struct conf *conf)
+/* Gives: the exit status: 0 it answers, 1 it does not, 2 cannot be asked. */
+static int ping(const struct conf *conf, bool deep)
 {
-	const char *wrong = ping_agent(conf);
+	const char *name = deep ? "--deep" : "--ping", *wrong;
 
+	if (!ping_is_possible(conf)) {
+		(void)fprintf(stderr,
+		    "patroute-spoa: %s: agent.listen has only tls:, expected "
+		    "unix: or tcp: too\n",
+		    name);
+		return 2;
+	}
+	wrong = ping_agent(conf, deep);
 	if (wrong == NULL)
 		return 0;
-	(void)fprintf(stderr, "patroute-spoa: --ping: %s\n", wrong);
+	(void)fprintf(stderr, "patroute-spoa: %s: %s\n", name, wrong);
 	return 1;
 }
 
@@ -100,10 +116,14 @@ int main(int argc, char **argv)
 
 	log_init("patroute-spoa", LOG_LVL_INFO);
 	conf = conf_load(path, &err);
+	if (conf == NULL && (job == JOB_PING || job == JOB_DEEP)) {
+		(void)fprintf(stderr, "patroute-spoa: %s\n", err.text);
+		return 2;
+	}
 	if (conf == NULL)
 		fatal("%s", err.text);
 	if (job != JOB_RUN) {
-		int rc = job == JOB_PING ? ping(conf) : 0;
+		int rc = job == JOB_CHECK ? 0 : ping(conf, job == JOB_DEEP);
 
 		conf_free(conf);
 		return rc;

@@ -15,15 +15,21 @@
 
 #include "numeric.h"
 #include "spop.h"
+#include "wire.h"
 
-static int dial_path(const char *path)
+#define STREAM 1
+#define FRAME 1
+
+/* Connects, for less than PING_MS. Gives: the descriptor, or -1 and errno. */
+static int dial_to(const struct sockaddr *sa, socklen_t len)
 {
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* connect() of a blocking socket honours the time limit for sends. */
+	const struct timeval tv = {.tv_usec = (PING_MS - 1) * 1000L};
+	int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	memcpy(sa.sun_path, path, strlen(path) + 1);
 	if (fd != -1 &&
-	    connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == -1) {
+	    (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) == -1 ||
+		connect(fd, sa, len) == -1)) {
 		int saved = errno;
 
 		(void)close(fd);
@@ -35,29 +41,43 @@ static int dial_path(const char *path)
 
 static int dial(const struct conf_agent_listen *l)
 {
+	struct sockaddr_un path = {.sun_family = AF_UNIX};
 	struct numeric to;
-	int fd;
 
-	if (l->is_unix)
-		return dial_path(l->path);
-	if (!numeric_addr(l->addr, l->port, &to))
-		return -1;
-	fd = socket(to.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	/* connect() of a blocking socket honours the time limit for sends. */
-	struct timeval tv = {.tv_usec = (PING_MS - 1) * 1000L};
-	if (fd != -1 &&
-	    (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) == -1 ||
-		connect(fd, (const struct sockaddr *)&to.sa, to.len) == -1)) {
-		int saved = errno;
-
-		(void)close(fd);
-		errno = saved;
+	if (l->is_unix) {
+		memcpy(path.sun_path, l->path, strlen(l->path) + 1);
+		return dial_to((const struct sockaddr *)&path, sizeof(path));
+	}
+	if (!numeric_addr(l->addr, l->port, &to)) {
+		errno = EINVAL;
 		return -1;
 	}
-	return fd;
+	return dial_to((const struct sockaddr *)&to.sa, to.len);
 }
 
-static const char *judge(const struct spop_frame *f)
+/* SPOE.txt 3.2.6. Every length is below 240, where a varint is one byte. */
+static size_t put_notify(unsigned char *buf, size_t size, const char *listen)
+{
+	struct wire_out w = wire_to(buf + SPOP_LENGTH, size - SPOP_LENGTH);
+	struct wire_out length = wire_to(buf, SPOP_LENGTH);
+	size_t n;
+
+	wire_put(&w, SPOP_NOTIFY, 1);
+	wire_put(&w, SPOP_F_FIN, 4);
+	wire_put(&w, STREAM, 1);
+	wire_put(&w, FRAME, 1);
+	wire_put_str(&w, "route");
+	wire_put(&w, 1, 1);
+	wire_put_str(&w, "listen");
+	wire_put(&w, SPOP_STRING, 1);
+	wire_put_str(&w, listen);
+	assert(w.ok);
+	n = size - w.left;
+	wire_put(&length, n - SPOP_LENGTH, SPOP_LENGTH);
+	return n;
+}
+
+static const char *judge_hello(const struct spop_frame *f)
 {
 	struct spop_hello hello;
 	enum spop_status status;
@@ -71,7 +91,18 @@ static const char *judge(const struct spop_frame *f)
 	return status == SPOP_ST_NONE ? NULL : spop_status_text(status);
 }
 
-static const char *await(int fd, struct mono until)
+/* Without a fresh snapshot it decides nothing, and rightly says so. */
+static const char *judge_ack(const struct spop_frame *f)
+{
+	if (f->type != SPOP_ACK || f->stream_id != STREAM ||
+	    f->frame_id != FRAME || (f->flags & SPOP_F_ABORT) != 0)
+		return "not the ACK of what was asked";
+	return NULL;
+}
+
+typedef const char *judge_fn(const struct spop_frame *f);
+
+static const char *await(int fd, struct mono until, judge_fn *judge)
 {
 	unsigned char buf[SPOP_LENGTH + LIM_SPOP_FRAME];
 	struct spop_frame f;
@@ -99,33 +130,53 @@ static const char *await(int fd, struct mono until)
 	}
 }
 
-const char *ping_agent(const struct conf *conf)
+/* Says the n bytes. Gives: what is wrong with the answer, or NULL. */
+static const char *ask(int fd, const unsigned char *buf, size_t n,
+    struct mono until, judge_fn *judge)
+{
+	if (send(fd, buf, n, MSG_NOSIGNAL) != (ssize_t)n)
+		return strerror(errno);
+	return await(fd, until, judge);
+}
+
+static const struct conf_agent_listen *plain_listener(const struct conf *conf)
+{
+	for (unsigned i = 0; i < conf->agent.listen_n; i++) {
+		if (!conf->agent.listen[i].tls)
+			return &conf->agent.listen[i];
+	}
+	return NULL;
+}
+
+bool ping_is_possible(const struct conf *conf)
+{
+	assert(conf != NULL);
+	return plain_listener(conf) != NULL;
+}
+
+const char *ping_agent(const struct conf *conf, bool deep)
 {
 	struct spop_hello hello = {.pipelining = true,
-	    .healthcheck = true,
+	    .healthcheck = !deep,
 	    .max_frame_size = LIM_SPOP_FRAME};
 	unsigned char buf[LIM_SPOP_FRAME_MIN];
 	struct mono until = mono_add(mono_now(), dur_ms(PING_MS));
 	const char *wrong;
 	size_t n;
-	unsigned i = 0;
 	int fd;
 
-	assert(conf != NULL);
-	/* It has no certificate to show. */
-	while (i < conf->agent.listen_n && conf->agent.listen[i].tls)
-		i++;
-	if (i == conf->agent.listen_n)
-		return "agent.listen has only tls:, expected unix: or tcp: too";
-	fd = dial(&conf->agent.listen[i]);
+	assert(ping_is_possible(conf));
+	fd = dial(plain_listener(conf));
 	if (fd == -1)
 		return strerror(errno);
 	n = spop_put_haproxy_hello(buf, sizeof(buf), &hello);
 	assert(n > 0);
-	if (send(fd, buf, n, MSG_NOSIGNAL) != (ssize_t)n)
-		wrong = strerror(errno);
-	else
-		wrong = await(fd, until);
+	wrong = ask(fd, buf, n, until, judge_hello);
+	if (wrong == NULL && deep) {
+		n = put_notify(buf, sizeof(buf),
+		    conf->listen_n > 0 ? conf->listen[0].name : "");
+		wrong = ask(fd, buf, n, until, judge_ack);
+	}
 	(void)close(fd);
 	return wrong;
 }

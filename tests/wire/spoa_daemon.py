@@ -33,6 +33,8 @@ def test_a1_options(folder):
     assert not agent.socket.exists()
     done = run("-c", agent.conf, "--ping")
     assert done.returncode == 1 and "--ping: No such file" in done.stderr
+    done = run("-c", folder / "nowhere", "--deep")
+    assert done.returncode == 2 and "nowhere" in done.stderr
     assert run("-c", folder / "nowhere", "--check").returncode == 1
 
 

@@ -86,8 +86,9 @@ def test_a2_healthcheck(site):
     c = site.raw(hello(healthcheck=True))
     assert c.next().kind == AGENT_HELLO
     c.close()
-    assert subprocess.run([SPOA, "-c", site.agent.conf,
-                           "--ping"]).returncode == 0
+    for ask in ("--ping", "--deep"):
+        assert subprocess.run([SPOA, "-c", site.agent.conf,
+                               ask]).returncode == 0
 
 
 @pytest.mark.parametrize("change, status", [
