@@ -88,6 +88,11 @@ __attribute__((format(printf, 2, 0))) static void on_error_cb(
 	if (cfg->comment != NULL)
 		return; /* the first sentence is the cause */
 	(void)vsnprintf(said, sizeof(said), fmt, ap);
+	/* It names tokens as they came out of a string's escapes. */
+	for (char *p = said; *p != '\0'; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	}
 	(void)snprintf(text, sizeof(text), "%s%s%s, expected ",
 	    is_root(cfg) ? "" : cfg->name, is_root(cfg) ? "" : ": ", said);
 	while (expected[i].said != NULL &&

@@ -4,4 +4,5 @@ foreach(name num snapshot feed_msg startup)
 		LIBS patroute_common)
 endforeach()
 patroute_fuzz(conf SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/fuzz_conf.c
-	LIBS patroute_common PkgConfig::libconfuse)
+	LIBS patroute_core PkgConfig::libconfuse)
+target_include_directories(fuzz_conf PRIVATE ${PROJECT_SOURCE_DIR}/prober)

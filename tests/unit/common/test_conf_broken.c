@@ -51,6 +51,9 @@ static void broken_syntax(void **state)
 	    {"user = a,b",
 		"t.conf:1: unexpected token ',', expected KEY = "
 		"VALUE, a section or }"},
+	    {"user = a \"b\\nc\\x7f\"",
+		"t.conf:1: no such option 'b?c?', expected user, group, "
+		"cluster, listen, prober, agent"},
 	    {"\nuser = \"a",
 		"t.conf:2: a string is not closed at the end of "
 		"the file, expected \""},
