@@ -16,6 +16,7 @@
 
 #include "app.h"
 #include "log.h"
+#include "ping.h"
 #include "process.h"
 #include "resolve.h"
 
@@ -25,28 +26,30 @@
 static void usage(FILE *out)
 {
 	fprintf(out,
-	    "usage: " PROGRAM " [-c FILE] [--check]\n"
+	    "usage: " PROGRAM " [-c FILE] [--check | --ping]\n"
 	    "       " PROGRAM " --print-example | --print-man | -v | -h\n"
 	    "  -c FILE          configuration, default " CONF_PATH "\n"
 	    "  --check          check it and exit: 0 good, 1 not\n"
+	    "  --ping           ask the running prober, as HAProxy does\n"
 	    "  --print-example  a commented example of it\n"
 	    "  --print-man      its keys as man page source\n");
 }
 
 struct options {
 	const char *conf_path;
-	bool check;
+	bool check, ping;
 };
 
 /* Gives: the options; does not return where one asks for text only. */
 static struct options parse_options(int argc, char **argv)
 {
 	static const struct option known[] = {{"check", no_argument, NULL, 'n'},
+	    {"ping", no_argument, NULL, 'p'},
 	    {"print-example", no_argument, NULL, 'e'},
 	    {"print-man", no_argument, NULL, 'm'},
 	    {"version", no_argument, NULL, 'v'},
 	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct options o = {CONF_PATH, false};
+	struct options o = {CONF_PATH, false, false};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:vh", known, NULL)) != -1) {
@@ -54,6 +57,8 @@ static struct options parse_options(int argc, char **argv)
 			o.conf_path = optarg;
 		else if (c == 'n')
 			o.check = true;
+		else if (c == 'p')
+			o.ping = true;
 		else if (c == 'e')
 			conf_print_example(stdout);
 		else if (c == 'm')
@@ -62,7 +67,7 @@ static struct options parse_options(int argc, char **argv)
 			puts(PROGRAM " " PATROUTE_VERSION);
 		else
 			usage(c == 'h' ? stdout : stderr);
-		if (c != 'c' && c != 'n')
+		if (c != 'c' && c != 'n' && c != 'p')
 			exit(c == '?' ? 2 : 0);
 	}
 	if (optind < argc) {
@@ -70,6 +75,25 @@ static struct options parse_options(int argc, char **argv)
 		exit(2);
 	}
 	return o;
+}
+
+/* Gives: the exit status: 0 it answers, 1 it does not, 2 cannot be asked. */
+static int ping(const char *conf_path)
+{
+	struct conf_err err;
+	struct conf *conf = conf_load(conf_path, &err);
+	const char *wrong;
+
+	if (conf == NULL) {
+		fprintf(stderr, PROGRAM ": %s\n", err.text);
+		return 2;
+	}
+	wrong = ping_prober(conf);
+	conf_free(conf);
+	if (wrong == NULL)
+		return 0;
+	fprintf(stderr, PROGRAM ": --ping: %s\n", wrong);
+	return 1;
 }
 
 int main(int argc, char **argv)
@@ -80,6 +104,8 @@ int main(int argc, char **argv)
 	const char *failed;
 
 	log_init(PROGRAM, LOG_LVL_INFO);
+	if (o.ping)
+		return ping(o.conf_path);
 	app.conf = conf_load(o.conf_path, &err);
 	if (app.conf == NULL)
 		fatal("%s", err.text);

@@ -61,6 +61,22 @@ def test_a_check(folder):
     assert out.returncode == 1 and "absent.conf" in out.stderr
 
 
+def test_a_ping(folder):
+    p = Prober(folder)
+    out = run("-c", str(p.conf), "--ping")
+    assert out.returncode == 1 and "--ping: Connection refused" in out.stderr
+    with p:
+        # Without a verdict; that is not what is asked.
+        assert p.get("/healthz")[0] == 503
+        assert run("-c", str(p.conf), "--ping").returncode == 0
+        p.process.send_signal(signal.SIGSTOP)
+        out = run("-c", str(p.conf), "--ping")
+        p.process.send_signal(signal.SIGCONT)
+        assert out.returncode == 1 and "no answer in time" in out.stderr
+    p.conf.write_text("nonsense = 1\n")
+    assert run("-c", str(p.conf), "--ping").returncode == 2
+
+
 def test_b_port_in_use(folder):
     p = Prober(folder)
     with socket.create_server(("127.0.0.1", p.port)):
