@@ -22,6 +22,7 @@
 #define ROUND_MAX_MS 2000
 /* In pulses, while there is no leader key, or a cluster is left out. */
 #define LOOK_EVERY 5
+#define OPEN_PULSES 5 /* for hundreds of watches, as long as it goes on */
 #define UNREAD_EVERY 10
 
 static const char *const state_name[] = {
@@ -346,7 +347,9 @@ static void pulse_cb(struct ev_loop *loop, ev_timer *w, int revents)
 		return;
 	}
 	if (e->state == ETCD_OPENING) {
-		etcd_give_up(e, "the watch does not open");
+		if (!e->is_opening || e->pulses >= OPEN_PULSES)
+			etcd_give_up(e, "the watch does not open");
+		e->is_opening = false;
 		return;
 	}
 	look_aside(e);
@@ -362,6 +365,7 @@ static void pulse_cb(struct ev_loop *loop, ev_timer *w, int revents)
 void etcd_pulse_start(struct etcd *e)
 {
 	e->opened = mono_now();
+	e->is_opening = false;
 	e->pulses = 0;
 	ev_now_update(e->loop);
 	ev_timer_stop(e->loop, &e->pulse);

@@ -42,6 +42,7 @@ static void created(struct etcd *e, int64_t id)
 	struct etcd_cluster *c = cluster_of_id(e, id);
 	uint16_t i;
 
+	e->is_opening = true;
 	if (c != NULL)
 		c->part[part_of_id(id)].is_created = true;
 	for (i = etcd_next(e, 0); i < e->n; i = etcd_next(e, i + 1u)) {

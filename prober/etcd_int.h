@@ -81,6 +81,7 @@ struct etcd {
 	struct http_req *ask, *login, *watch, *beat;
 	void (*then)(struct etcd *e); /* once logged in */
 	unsigned pulses;              /* since the watch was opened */
+	bool is_opening;              /* further, since the last pulse */
 	struct mono dialed, opened;
 	uint64_t cluster_id;
 	/* The heartbeat under way. */

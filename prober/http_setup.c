@@ -106,6 +106,12 @@ bool http_setup(
 		return false;
 	if (ask->deadline.us == 0)
 		set_alive(easy);
+	/* A stream's server may answer before it has read all of the question,
+	   and Go's then throws the rest away (net/http, writeHeader), unless
+	   the connection ends with it. Of hundreds of watches etcd's gateway
+	   would open the first few. */
+	if (ask->piece != NULL && !add_header(lists, "Connection: close"))
+		return false;
 	if (ask->header != NULL && !add_header(lists, ask->header))
 		return false;
 	if (ask->auth != NULL && !add_header(lists, ask->auth))
