@@ -406,6 +406,21 @@ static void put_agents(FILE *f, const struct app *app)
 		put_histogram(f, a.place[k], &a.stats[k]);
 }
 
+/* The watchdog's word: no turn of the loop may take long. */
+static void put_loop(FILE *f, const struct loopwatch *w)
+{
+	family(f, "loop_longest_seconds", "gauge",
+	    "Processor time of the loop's longest turn since the start.");
+	(void)fprintf(
+	    f, "patroute_loop_longest_seconds %.15g\n", dur_to_s(w->longest));
+	family(f, "loop_turns_total", "counter", "Turns of the loop.");
+	(void)fprintf(f, "patroute_loop_turns_total %" PRIu64 "\n", w->turns);
+	family(f, "loop_slow_turns_total", "counter",
+	    "Turns that took more than 20 ms of processor time.");
+	(void)fprintf(
+	    f, "patroute_loop_slow_turns_total %" PRIu64 "\n", w->slow);
+}
+
 char *metrics_text(struct app *app, struct mono now)
 {
 	char *text = NULL;
@@ -418,6 +433,7 @@ char *metrics_text(struct app *app, struct mono now)
 		return NULL;
 	family(f, "info", "gauge", "1, with the prober's version.");
 	(void)fputs("patroute_info{version=\"" PATROUTE_VERSION "\"} 1\n", f);
+	put_loop(f, &app->watch);
 	put_clusters(f, app, now);
 	put_verdicts(f, app);
 	put_members(f, app, now);

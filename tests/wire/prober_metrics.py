@@ -14,7 +14,7 @@ __all__ = ["cluster", "folder", "prober", "shared_cluster"]
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*"'
-SAMPLE = re.compile(rf"({NAME})\{{({LABEL}(?:,{LABEL})*)?\}} (\S+)")
+SAMPLE = re.compile(rf"({NAME})(?:\{{({LABEL}(?:,{LABEL})*)?\}})? (\S+)")
 TYPES = ("counter", "gauge", "histogram")
 STALE = 2 ** 32 - 1
 
@@ -37,7 +37,7 @@ def parse(text):
         suffix = name.removeprefix(family)
         assert suffix == "" or (kind[3] == "histogram" and suffix in (
             "_bucket", "_sum", "_count")), line
-        key = name, tuple(sorted(re.findall(LABEL, labels)))
+        key = name, tuple(sorted(re.findall(LABEL, labels or "")))
         assert key not in found, line
         found[key] = float(value)
     return found
@@ -58,6 +58,9 @@ def test_a_members_and_verdict(prober):
     wait_until(lambda: prober.get("/healthz")[0] == 200, "all were heard of")
     m = metrics(prober)
     main = {"cluster": "main"}
+    assert value(m, "loop_turns_total") > 0
+    assert value(m, "loop_longest_seconds") > 0
+    assert value(m, "loop_slow_turns_total") is not None
     assert value(m, "cluster_usable", **main) == 1
     assert value(m, "cluster_has_target", **main) == 1
     assert value(m, "cluster_verdict", why="leader", **main) == 1
