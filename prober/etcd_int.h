@@ -95,8 +95,7 @@ struct etcd {
 	int64_t history; /* v3: the revision of the history that is read */
 	unsigned key;    /* v2: which key of the cluster is read */
 	struct etcd3_lines lines;
-	char addr[LIM_ADDR];
-	char header[ETCD_HEADER];
+	char addr[LIM_ADDR], header[ETCD_HEADER];
 	struct log_rate rate;
 	unsigned seed;
 };
