@@ -298,7 +298,7 @@ def test_logs_show_each_program(lab):
     (["frob"], 'no verb "frob"'),
     (["freeze", "hap9"], 'no host "hap9"'),
     (["freeze", "hap1", "postgres"], 'no program "postgres"'),
-    (["cut", "hap1", "mail"], "expected etcd, db or all"),
+    (["cut", "hap1", "mail"], "expected etcd, db, sql"),
     (["psql"], "expected PORT"),
     (["psql", "x"], "expected a port"),
     (["kill"], "expected HOST"),

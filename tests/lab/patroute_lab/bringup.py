@@ -9,7 +9,7 @@ import subprocess
 import psycopg2
 
 from . import config, dcs, faults, hosts, netns, ours, procs, programs
-from . import settings, state, status, wire
+from . import settings, state, status, tls, wire
 from .errors import LabError
 from .machine import LAB_DIR, PATH
 from .waiting import until
@@ -66,6 +66,7 @@ def _make_hosts(lab):
     for host in lab.hosts.values():
         box = lab.machine(host)
         box.wait_ready()
+        tls.prepare(lab, host)
         if host not in fresh:
             faults.heal(lab, host)
             faults.thaw(lab, host, "all")
@@ -146,7 +147,8 @@ def _unhurry(lab):
     leader = lab.machine(status.collect(lab)["leader"])
     code, text = wire.request(
         leader.namespace, 8008, "/config",
-        config.unhurried(config.dcs(lab.settings)), 10.0, "PATCH")
+        config.unhurried(config.dcs(lab.settings)), 10.0, "PATCH",
+        tls.context(lab, leader.host))
     if code != 200:
         raise LabError(f"Patroni's /config: {code} {text.strip()}")
 

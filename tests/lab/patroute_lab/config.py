@@ -3,9 +3,10 @@
 import json
 import os
 
+from . import pooler, tls
 from .settings import parameters
 
-SCOPE = "main"
+SCOPE = "main"                   # unless another is asked for
 NAMESPACE = "/service/"
 SUPERUSER, REPLICATOR, PROBER = "postgres", "replicator", "patroute"
 PASSWORD = "p"                   # a lab's
@@ -18,22 +19,24 @@ def pg_bin(settings):
     return f"/usr/lib/postgresql/{settings['pg_version']}/bin"
 
 
-def etcd_argv(hosts, host):
+def etcd_argv(settings, hosts, host):
     """etcd's command line; the cluster is the lab's etcd hosts."""
-    peers = ",".join(f"{each.name}=http://{each.address}:2380"
+    scheme = tls.scheme(settings)
+    peers = ",".join(f"{each.name}={scheme}://{each.address}:2380"
                      for each in hosts.values() if each.role == "etcd")
-    peer = f"http://{host.address}:2380"
-    client = f"http://{host.address}:2379"
+    peer = f"{scheme}://{host.address}:2380"
+    client = f"{scheme}://{host.address}:2379"
     return ["etcd", "--name", host.name,
             "--data-dir", "/var/lib/etcd/data",
             "--listen-peer-urls", peer,
             "--initial-advertise-peer-urls", peer,
-            "--listen-client-urls", f"{client},http://127.0.0.1:2379",
+            "--listen-client-urls", f"{client},{scheme}://127.0.0.1:2379",
             "--advertise-client-urls", client,
             "--initial-cluster", peers,
             "--initial-cluster-state", "new",
             "--initial-cluster-token", "patroute-lab",
-            "--logger", "zap"]
+            "--logger", "zap"] + (
+                tls.etcd_argv() if tls.is_on(settings) else [])
 
 
 def _pg_parameters(settings):
@@ -107,14 +110,15 @@ def patroni(settings, host, keys):
            f"host all all {NETWORK} md5"]
     def role(name):
         return {"username": name, "password": PASSWORD}
-    return json.dumps({
-        "scope": SCOPE,
+    announced = host.name if settings["named"] == "on" else host.address
+    whole = {
+        "scope": settings["scope"],
         "namespace": NAMESPACE,
         "name": host.member,
         **keys,
         "restapi": {
             "listen": "0.0.0.0:8008",
-            "connect_address": f"{host.address}:8008",
+            "connect_address": f"{announced}:8008",
         },
         "bootstrap": {
             "dcs": hurried(dcs(settings)),
@@ -124,7 +128,7 @@ def patroni(settings, host, keys):
         },
         "postgresql": {
             "listen": "0.0.0.0:5432",
-            "connect_address": f"{host.address}:5432",
+            "connect_address": f"{announced}:{pooler.port(settings)}",
             "bin_dir": pg_bin(settings),
             "data_dir": PG_DATA,
             "pgpass": "/run/postgresql/pgpass",
@@ -135,7 +139,9 @@ def patroni(settings, host, keys):
                 "replication": role(REPLICATOR),
             },
         },
-    }, indent=1) + "\n"
+    }
+    return json.dumps(tls.patroni(whole) if tls.is_on(settings) else whole,
+                      indent=1) + "\n"
 
 
 def post_bootstrap():

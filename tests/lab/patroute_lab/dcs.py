@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 
-from . import config, netns, wire
+from . import config, netns, tls, wire
 from .machine import LAB_DIR
 
 ZOO_CFG = "/run/patroute-host/etc/zoo.cfg"
@@ -65,7 +65,8 @@ def patroni(settings, hosts):
             if host.role == "etcd"]}}
     return {"etcd3" if settings["etcd_api"] == "3" else "etcd": {
         "hosts": [f"{host.address}:2379" for host in hosts.values()
-                  if host.role == "etcd"]}}
+                  if host.role == "etcd"],
+        **(tls.patroni_dcs() if tls.is_on(settings) else {})}}
 
 
 def _leader_by_patroni(lab):
@@ -74,7 +75,7 @@ def _leader_by_patroni(lab):
         if host.role != "node":
             continue
         answer = wire.get_json(netns.of_host(lab.name, host), 8008,
-                               "/cluster")
+                               "/cluster", tls=tls.context(lab, host))
         if answer is not None:
             return True, next((member["name"] for member in answer["members"]
                                if member["role"] == "leader"), None)
@@ -87,7 +88,8 @@ def key(lab, host, name):
         return _leader_by_patroni(lab)
     return wire.etcd_get(netns.of_host(lab.name, host),
                          lab.settings["etcd_api"],
-                         f"{config.NAMESPACE}{config.SCOPE}/{name}")
+                         f"{config.NAMESPACE}{lab.settings['scope']}/{name}",
+                         tls.context(lab, host))
 
 
 def is_initialised(lab):

@@ -9,7 +9,8 @@ from .waiting import until
 
 # By port in both directions of a connection, so that one word fits the
 # host that asks and the host that answers.
-PORTS = {"etcd": (2379, 2380), "db": (5432, 8008), "all": None}
+PORTS = {"etcd": (2379, 2380), "db": (5432, 8008), "sql": (5432,),
+         "rest": (8008,), "all": None}
 WAYS = {"in": ("in",), "out": ("out",), "both": ("in", "out")}
 CHAINS = {"in": ("INPUT", "-i", "LAB_IN"), "out": ("OUTPUT", "-o", "LAB_OUT")}
 
@@ -35,8 +36,8 @@ def _chain(namespace, way):
 def cut(lab, host, what, way):
     """Drops that traffic of the host, silently: no RST, no ICMP."""
     if what not in PORTS or way not in WAYS:
-        raise LabError(f'cut "{what} {way}": expected etcd, db or all, '
-                       "then in, out or both")
+        raise LabError(f'cut "{what} {way}": expected '
+                       f"{', '.join(PORTS)}, then in, out or both")
     namespace = lab.machine(host).namespace
     if not lab.machine(host).whole:
         raise LabError(f"{host.name} is not up")

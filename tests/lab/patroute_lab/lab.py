@@ -11,7 +11,7 @@ import sys
 import time
 
 from . import (bringup, config, faults, hosts, machine, netns, procs,
-               programs, settings, state, status, wire)
+               programs, settings, state, status, tls, wire)
 from .errors import LabError
 from .waiting import Deadline, until
 
@@ -109,10 +109,11 @@ class Lab:
         """`with lab.inside(host):` opens this thread's sockets there."""
         return netns.inside(self.machine(host).namespace)
 
-    def rest(self, host, path, body=None, timeout=5.0):
+    def rest(self, host, path, body=None, timeout=5.0, method="POST"):
         """(status, text) of that member's Patroni, asked on its host."""
         return wire.request(self.machine(host).namespace, 8008, path, body,
-                            timeout)
+                            timeout, method,
+                            tls.context(self, self.host(host)))
 
     # --- running things ------------------------------------------------
 
@@ -123,13 +124,14 @@ class Lab:
 
     def environment(self):
         """What a command on a host finds in its environment."""
-        etcds = ",".join(f"http://{host.address}:2379"
+        etcds = ",".join(f"{tls.scheme(self.settings)}://{host.address}:2379"
                          for host in self.hosts.values()
                          if host.role == "etcd")
         return {**os.environ, "LAB_NAME": self.name,
                 "PATRONICTL_CONFIG_FILE": "/etc/patroni/config.yml",
                 "ETCDCTL_API": self.settings["etcd_api"],
-                "ETCDCTL_ENDPOINTS": etcds}
+                "ETCDCTL_ENDPOINTS": etcds,
+                **(tls.etcdctl_env() if tls.is_on(self.settings) else {})}
 
     def exec(self, host, argv, timeout=60.0, check=True, **more):
         """Runs argv on a host: a CompletedProcess with text."""
@@ -224,7 +226,8 @@ class Lab:
         faults.thaw(self, self.host(name), what)
 
     def cut(self, name, what="all", way="both"):
-        """Drops the host's traffic: etcd, db or all; in, out or both."""
+        """Drops the host's traffic: etcd, db (sql and rest), or all; in,
+        out or both."""
         with self.locked():
             faults.cut(self, self.host(name), what, way)
 

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 
-from . import accounts, config, wire
+from . import accounts, config, pooler, tls, wire
 from .errors import LabError
 from .machine import LAB_DIR
 from .state import write
@@ -80,13 +80,21 @@ def prepare(lab, host):
     passfile = os.path.join(etc, "pgpass")
     write(passfile, f"*:*:*:{config.PROBER}:{config.PASSWORD}\n", 0o600)
     os.chown(passfile, accounts.USER_ID, -1)
-    write(os.path.join(etc, "patroute.cfg"),
-          _more_members(_product("patroute.cfg"), lab.hosts))
+    for name in ("patroute.cfg", "classic.cfg"):
+        write(os.path.join(etc, name), _fitted(lab, _product(name)))
 
 
 def _product(name):
     with open(os.path.join(TOP, "haproxy", name), encoding="utf-8") as file:
         return file.read()
+
+
+def _fitted(lab, text):
+    """A product's file as this lab needs it."""
+    text = _more_members(text, lab.hosts)
+    if pooler.is_on(lab.settings):
+        text = text.replace(":5432\n", f":{pooler.PORT}\n")
+    return tls.haproxy(text) if tls.is_on(lab.settings) else text
 
 
 def _more_members(text, hosts):
@@ -100,8 +108,7 @@ def _more_members(text, hosts):
 
 def haproxy_files():
     """The configuration files of a load balancer's HAProxy, ours first."""
-    return [f"{ETC}/patroute.cfg",
-            os.path.join(TOP, "haproxy", "classic.cfg")]
+    return [f"{ETC}/patroute.cfg", f"{ETC}/classic.cfg"]
 
 
 def haproxy_env():
@@ -128,21 +135,40 @@ def is_listening(machine):
         f"/proc/{machine.init}/root/run/patroute/agent.sock")
 
 
+def _cluster(settings, hosts):
+    """The keys of the cluster, as words of the file."""
+    by_etcd = settings["found_by"] == "etcd"
+    role, port = ("etcd", 2379) if by_etcd else ("node", 8008)
+
+    def words(each):
+        return "{ " + ", ".join(f'"{word}"' for word in each) + " }"
+    keys = {
+        "etcd" if by_etcd else "patroni": words(
+            f"{tls.scheme(settings)}://"
+            f"{h.name if settings['named'] == 'on' else h.address}:{port}"
+            for h in hosts.values() if h.role == role),
+        "server_map": words(f"{h.member}={h.name}" for h in hosts.values()
+                            if h.role == "node"),
+        "probe_user": f'"{config.PROBER}"',
+        "probe_passfile": f'"{ETC}/pgpass"'}
+    if settings["scope"] != config.SCOPE:
+        keys["scope"] = f'"{settings["scope"]}"'
+    if pooler.is_on(settings):
+        keys["probe_address"] = '":5432"'
+    if tls.is_on(settings):
+        keys.update((key, f'"{word}"') for key, word
+                    in tls.patroute().items()
+                    if by_etcd or not key.startswith("etcd"))
+    return keys
+
+
 def conf(settings, hosts):
     """patroute.conf of the lab: what differs from the defaults."""
-    by_etcd = settings["found_by"] == "etcd"
-    key, role, port = ("etcd", "etcd", 2379) if by_etcd else \
-        ("patroni", "node", 8008)
-    found = ", ".join(f'"http://{h.address}:{port}"' for h in hosts.values()
-                      if h.role == role)
-    names = ", ".join(f'"{h.member}={h.name}"' for h in hosts.values()
-                      if h.role == "node")
+    cluster = "\n".join(f"    {key:17} = {word}" for key, word
+                        in _cluster(settings, hosts).items())
     return f"""# patroute.conf of a lab's load balancer, written by `lab up`.
 cluster {config.SCOPE} {{
-    {key:14} = {{ {found} }}
-    server_map     = {{ {names} }}
-    probe_user     = "{config.PROBER}"
-    probe_passfile = "{ETC}/pgpass"
+{cluster}
 }}
 listen write {{
     port   = 5000

@@ -7,7 +7,7 @@ here; everything else starts, freezes, shows and stops it by this table.
 import os
 import shutil
 
-from . import config, dcs, ours, wire
+from . import config, dcs, ours, pooler, tls, wire
 from .machine import LAB_DIR
 from .state import read, write
 
@@ -33,7 +33,8 @@ def table(lab, host):
         return [_zookeeper(lab, host) if dcs.is_zookeeper(lab.settings)
                 else _etcd(lab, host)]
     if host.role == "node":
-        return [_patroni(lab, host)]
+        return [_patroni(lab, host)] + (
+            [_pgbouncer(lab, host)] if pooler.is_on(lab.settings) else [])
     if host.role == "hap" and ours.is_on(lab.settings):
         return [_prober(lab, host), _agent(lab, host),
                 _haproxy_of_ours(lab, host)]
@@ -49,12 +50,13 @@ def names(lab, host):
 
 
 def _etcd(lab, host):
-    argv = config.etcd_argv(lab.hosts, host)
+    argv = config.etcd_argv(lab.settings, lab.hosts, host)
     if lab.settings["etcd_api"] == "2":
         argv.append("--enable-v2=true")
     machine = lab.machine(host)
     return Program("etcd", "etcd", argv,
-                   ready=lambda: wire.etcd_healthy(machine.namespace))
+                   ready=lambda: wire.etcd_healthy(machine.namespace,
+                                                   tls.context(lab, host)))
 
 
 def _zookeeper(lab, host):
@@ -79,13 +81,24 @@ def _patroni(lab, host):
               config.post_bootstrap())
 
     def ready():
-        answer = wire.get_json(machine.namespace, 8008, "/patroni")
+        answer = wire.get_json(machine.namespace, 8008, "/patroni",
+                               tls=tls.context(lab, host))
         return answer is not None
     env = {"HOME": "/var/lib/postgresql",
            "PATH": config.pg_bin(lab.settings) + ":/usr/bin:/bin"}
     return Program("patroni", "postgres",
                    ["patroni", "/etc/patroni/config.yml"], env,
                    prepare, ready)
+
+
+def _pgbouncer(lab, host):
+    machine = lab.machine(host)
+
+    def prepare():
+        pooler.prepare(lab, host)
+        pooler.replicate_past_it(machine.namespace)
+    return Program("pgbouncer", "postgres", pooler.ARGV, prepare=prepare,
+                   ready=lambda: pooler.listens(machine.namespace))
 
 
 # As in the field: master and worker, root at first, haproxy then.

@@ -35,6 +35,12 @@ def _program(text):
     return text
 
 
+def _scope(text):
+    if not re.fullmatch(r"[a-z]+(/[0-9]{1,3})?", text):
+        raise ValueError("small letters, and /GROUP if at all")
+    return text
+
+
 # key: (default, parser, help). The defaults of Patroni's timings are
 # Patroni's own: what the classic way is measured with.
 TABLE = {
@@ -47,6 +53,14 @@ TABLE = {
     "pg_version": ("15", _number(10, 99), "PostgreSQL's major version"),
     "pg_tmpfs": ("", _size,
                  "size of a tmpfs for each data directory; none = disk"),
+    "scope": ("main", _scope, "Patroni's; SCOPE/GROUP as Citus has it"),
+    "named": ("off", _choice("off", "on"),
+              "members and etcd are announced by names, not addresses"),
+    "tls": ("off", _choice("off", "on"),
+            "etcd, Patroni and PostgreSQL speak TLS, with client "
+            "certificates"),
+    "pooler": ("none", _choice("none", "pgbouncer"),
+               "what stands before each PostgreSQL, on 6432"),
     "route": ("patroute", _choice("patroute", "classic"),
               "how 5000 to 5002 are routed"),
     "haproxy": ("haproxy", _program,
@@ -95,6 +109,11 @@ def _fit(chosen, given):
     nothing."""
     if chosen["dcs"] == "zookeeper":
         chosen["found_by"] = "patroni"
+    for key, plain in (("tls", "off"), ("pooler", "none")):
+        if chosen[key] != plain and (chosen["route"] == "classic"
+                                     or chosen["dcs"] == "zookeeper"):
+            raise LabError(f"--set: {key}={chosen[key]} is for "
+                           "route=patroute with etcd")
     ttl = chosen["ttl"]
     if "loop_wait" not in given:
         chosen["loop_wait"] = min(chosen["loop_wait"], ttl // 3)

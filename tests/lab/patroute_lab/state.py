@@ -6,6 +6,7 @@ import json
 import os
 import re
 
+from . import settings
 from .errors import LabError
 
 INSIDE = "/run/patroute-lab"     # the lab's folder as seen within a host
@@ -59,9 +60,10 @@ def read(path):
 
 
 def read_settings(paths):
-    """The settings that the lab was brought up with, or None."""
+    """The settings that the lab was brought up with, or None. A lab that
+    an older checkout made has none of the newer options."""
     text = read(paths.settings)
-    return json.loads(text) if text else None
+    return {**settings.resolve([]), **json.loads(text)} if text else None
 
 
 @contextlib.contextmanager

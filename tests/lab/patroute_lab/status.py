@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from . import dcs, faults, netns, programs, wire
+from . import dcs, faults, netns, programs, tls, wire
 from .hosts import VIP
 
 
@@ -22,7 +22,8 @@ def _ask_members(lab, pool):
     nodes = [host for host in lab.hosts.values() if host.role == "node"]
     answers = pool.map(
         lambda host: wire.get_json(netns.of_host(lab.name, host), 8008,
-                                   "/patroni"), nodes)
+                                   "/patroni", tls=tls.context(lab, host)),
+        nodes)
     return list(zip(nodes, answers))
 
 

@@ -11,12 +11,16 @@ from .errors import LabError
 
 
 def request(namespace, port, path, body=None, timeout=2.0,
-            method="POST"):
-    """(status, text) of a GET, or of a POST (PATCH) if there is a body.
+            method="POST", tls=None):
+    """(status, text) of a GET, or of a POST (PATCH) if there is a body, with
+    the SSLContext `tls` if any.
 
     OSError and http.client.HTTPException as the standard library has it.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    connection = http.client.HTTPConnection("127.0.0.1", port,
+                                            timeout=timeout) \
+        if tls is None else http.client.HTTPSConnection(
+            "127.0.0.1", port, timeout=timeout, context=tls)
     with netns.inside(namespace):
         connection.connect()
     try:
@@ -31,31 +35,32 @@ def request(namespace, port, path, body=None, timeout=2.0,
         connection.close()
 
 
-def get_json(namespace, port, path, body=None, timeout=2.0):
+def get_json(namespace, port, path, body=None, timeout=2.0, tls=None):
     """The JSON of an answer, whatever its status; None without one."""
     try:
-        return json.loads(request(namespace, port, path, body, timeout)[1])
+        return json.loads(request(namespace, port, path, body, timeout,
+                                  tls=tls)[1])
     except (OSError, http.client.HTTPException, ValueError, LabError):
         return None
 
 
-def etcd_healthy(namespace):
+def etcd_healthy(namespace, tls=None):
     """Whether that etcd is part of a quorum."""
-    answer = get_json(namespace, 2379, "/health", timeout=1.0)
+    answer = get_json(namespace, 2379, "/health", timeout=1.0, tls=tls)
     return answer is not None and answer.get("health") == "true"
 
 
-def etcd_get(namespace, api, key):
+def etcd_get(namespace, api, key, tls=None):
     """(True, value or None) by a linearizable read, (False, None) if that
     etcd gave no answer: it is down, or without quorum."""
     if api == "2":
         path = f"/v2/keys{urllib.parse.quote(key)}?quorum=true"
-        answer = get_json(namespace, 2379, path, timeout=1.5)
+        answer = get_json(namespace, 2379, path, timeout=1.5, tls=tls)
         if answer is None or answer.get("errorCode", 100) != 100:
             return False, None
         return True, answer.get("node", {}).get("value")
     body = {"key": base64.b64encode(key.encode()).decode()}
-    answer = get_json(namespace, 2379, "/v3/kv/range", body, 1.5)
+    answer = get_json(namespace, 2379, "/v3/kv/range", body, 1.5, tls)
     if answer is None or "header" not in answer:
         return False, None
     pairs = answer.get("kvs")
