@@ -90,9 +90,14 @@ struct wire_end wire_dial(const struct wire_to *to)
 		    SSL_connect(w.tls) != 1)
 			die_tls("handshake");
 	}
-	if (fcntl(w.fd, F_SETFL, O_NONBLOCK) == -1)
-		wire_die("fcntl");
+	wire_blocks(&w, false);
 	return w;
+}
+
+void wire_blocks(struct wire_end *w, bool blocks)
+{
+	if (fcntl(w->fd, F_SETFL, blocks ? 0 : O_NONBLOCK) == -1)
+		wire_die("fcntl");
 }
 
 void wire_hang_up(struct wire_end *w)

@@ -5,6 +5,7 @@
 #ifndef LOAD_WIRE_H
 #define LOAD_WIRE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -29,7 +30,9 @@ struct ssl_ctx_st *wire_tls(const char *cert, const char *ca);
 /* Connects and greets by TLS; blocks. */
 struct wire_end wire_dial(const struct wire_to *to);
 void wire_hang_up(struct wire_end *w);
-/* As send and recv without waiting: -1 is "not now". */
+/* Does it wait for its peer? As wire_dial() gives it, it does not. */
+void wire_blocks(struct wire_end *w, bool blocks);
+/* As send and recv; without waiting: -1 is "not now". */
 ssize_t wire_put(struct wire_end *w, const void *buf, size_t n);
 ssize_t wire_take(struct wire_end *w, void *buf, size_t n);
 

@@ -6,22 +6,21 @@
  * one more for each ACK. Open loop (`-r`): NOTIFYs are due at a fixed rate,
  * whatever the agent does, and their latency counts from when they were due.
  *
- * `--pingpong` measures, instead of an agent, a bare socket of the same kind
- * with a process that sends back what it reads, one byte at a time: what the
- * machine allows.
+ * What the machine allows, instead of an agent: `--pingpong` sends one byte to
+ * and fro on a bare socket of the same kind; `--echo` makes the same load on
+ * sockets whose other end answers as many bytes as an agent and reads none.
  *
  * One thread, no allocation in the loop; run it on another core than the agent.
  */
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "load_bare.h"
 #include "load_hist.h"
 #include "load_wire.h"
 #include "mono.h"
@@ -46,7 +45,7 @@ struct load {
 	struct wire_to to;
 	unsigned conns, depth, payload;
 	unsigned rate; /* a second; 0: closed loop */
-	bool prints_hist;
+	bool prints_hist, is_echo, is_pingpong;
 	struct dur warm, run;
 	/* One frame a slot; all of one length. */
 	unsigned char frames[DEPTH_MAX * FRAME_MAX];
@@ -55,6 +54,7 @@ struct load {
 	uint64_t acks, with_vars, sends, reads, postponed;
 	struct hist hist;
 	bool is_counting;
+	pid_t echo;
 	/* Open loop: how many were sent, counted from `began`. */
 	struct mono began;
 	uint64_t sent;
@@ -204,12 +204,17 @@ static bool send_one(struct load *l, struct conn *c, struct mono due)
 	return true;
 }
 
+static struct mono next_due(const struct load *l)
+{
+	return mono_add(
+	    l->began, dur_us((int64_t)(l->sent * 1000000 / l->rate)));
+}
+
 /* Sends what is due by now, the connections by turns. */
 static void send_due(struct load *l)
 {
 	for (;;) {
-		struct mono due = mono_add(
-		    l->began, dur_us((int64_t)(l->sent * 1000000 / l->rate)));
+		struct mono due = next_due(l);
 
 		if (is_mono_before(mono_now(), due))
 			return;
@@ -221,11 +226,19 @@ static void send_due(struct load *l)
 	}
 }
 
+/* One connection is waited for as the ping-pong's is. */
+static bool is_lone(const struct load *l)
+{
+	return l->conns == 1 && l->rate == 0 && l->to.tls == NULL;
+}
+
 static void loop(struct load *l, int ep, struct dur time)
 {
 	struct mono until = mono_add(mono_now(), time);
 	struct epoll_event ev[64];
 
+	while (is_lone(l) && is_mono_before(mono_now(), until))
+		(void)drain(l, &l->conn[0]);
 	while (is_mono_before(mono_now(), until)) {
 		int n = epoll_wait(ep, ev, 64, l->rate > 0 ? 0 : 100);
 
@@ -248,15 +261,23 @@ static const char *transport(const struct load *l)
 	return l->to.host != NULL ? "tcp" : "unix";
 }
 
+static const char *peer(const struct load *l)
+{
+	if (l->is_pingpong)
+		return "pingpong";
+	return l->is_echo ? "echo" : "agent";
+}
+
 static void print(const struct load *l, double s)
 {
-	(void)printf("{\"transport\": \"%s\", \"conns\": %u, \"depth\": %u, "
+	(void)printf("{\"transport\": \"%s\", \"peer\": \"%s\", "
+		     "\"conns\": %u, \"depth\": %u, "
 		     "\"rate\": %u, \"payload\": %u, \"seconds\": %.3f, "
 		     "\"decisions\": %llu, \"with_route\": %llu, "
 		     "\"postponed\": %llu, \"per_second\": %.0f, "
 		     "\"acks_per_read\": %.1f, \"p50_us\": %.1f, "
 		     "\"p99_us\": %.1f, \"p999_us\": %.1f",
-	    transport(l), l->conns, l->depth, l->rate, l->payload, s,
+	    transport(l), peer(l), l->conns, l->depth, l->rate, l->payload, s,
 	    (unsigned long long)l->acks, (unsigned long long)l->with_vars,
 	    (unsigned long long)l->postponed, (double)l->acks / s,
 	    (double)l->acks / (double)(l->reads > 0 ? l->reads : 1),
@@ -269,6 +290,35 @@ static void print(const struct load *l, double s)
 	(void)printf("}\n");
 }
 
+/* An ACK as long as the agent's. */
+static const unsigned char ack_like[60] = {0, 0, 0, 56, SPOP_ACK};
+
+/* Connects to the agent, or to what stands in its place. */
+static void dial(struct load *l)
+{
+	struct bare b = {.n = l->conns,
+	    .in = l->frame,
+	    .out = ack_like,
+	    .out_n = sizeof(ack_like)};
+
+	for (unsigned i = 0; i < l->conns; i++) {
+		if (l->is_echo) {
+			int fd[2];
+
+			wire_pair(&l->to, fd);
+			l->conn[i].wire = (struct wire_end){.fd = fd[0]};
+			b.fd[i] = fd[1];
+		} else {
+			l->conn[i].wire = wire_dial(&l->to);
+			greet(&l->conn[i].wire);
+		}
+	}
+	if (l->is_echo)
+		l->echo = bare_start(&b);
+	for (unsigned i = 0; i < l->conns; i++)
+		wire_blocks(&l->conn[i].wire, is_lone(l));
+}
+
 static void run(struct load *l)
 {
 	int ep = epoll_create1(0);
@@ -279,12 +329,11 @@ static void run(struct load *l)
 		wire_die("start");
 	for (unsigned i = 0; i < l->depth; i++)
 		l->frame = make_notify(l->frames + i * l->frame, i, l->payload);
+	dial(l);
 	for (unsigned i = 0; i < l->conns; i++) {
 		struct conn *c = &l->conn[i];
 		struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 
-		c->wire = wire_dial(&l->to);
-		greet(&c->wire);
 		if (epoll_ctl(ep, EPOLL_CTL_ADD, c->wire.fd, &ev) == -1)
 			wire_die("epoll");
 		if (l->rate == 0)
@@ -299,41 +348,23 @@ static void run(struct load *l)
 	print(l, dur_to_s(mono_sub(mono_now(), began)));
 	for (unsigned i = 0; i < l->conns; i++)
 		wire_hang_up(&l->conn[i].wire);
+	if (l->is_echo)
+		bare_stop(l->echo);
 	free(l->conn);
 	(void)close(ep);
-}
-
-/* The child sends back each byte, on the core that the agent has. */
-static void echo(int fd)
-{
-	cpu_set_t first;
-	char b;
-
-	CPU_ZERO(&first);
-	CPU_SET(0, &first);
-	if (sched_setaffinity(0, sizeof(first), &first) == -1)
-		wire_die("affinity");
-	while (recv(fd, &b, 1, 0) == 1 && send(fd, &b, 1, MSG_NOSIGNAL) == 1)
-		;
-	_exit(0);
 }
 
 static void pingpong(struct load *l)
 {
 	struct mono until, began;
+	struct bare other = {.n = 1, .in = 1, .out = "", .out_n = 1};
+	pid_t child;
 	int fd[2];
-	pid_t child = -1;
 	char b = 0;
 
 	wire_pair(&l->to, fd);
-	child = fork();
-	if (child == -1)
-		wire_die("pingpong");
-	if (child == 0) {
-		(void)close(fd[0]);
-		echo(fd[1]);
-	}
-	(void)close(fd[1]);
+	other.fd[0] = fd[1];
+	child = bare_start(&other);
 	began = mono_now();
 	until = mono_add(began, l->run);
 	for (struct mono t = began; is_mono_before(t, until);) {
@@ -350,7 +381,7 @@ static void pingpong(struct load *l)
 	l->conns = l->depth = 1;
 	print(l, dur_to_s(mono_sub(mono_now(), began)));
 	(void)close(fd[0]);
-	(void)waitpid(child, NULL, 0);
+	bare_stop(child);
 }
 
 static unsigned number(const char *s, unsigned max)
@@ -376,19 +407,20 @@ static void usage(void)
 	    "  -b BYTES   of the first packet, default 60\n"
 	    "  --cert FILE --ca FILE  TLS: certificate with key, CA\n"
 	    "  --histogram  print it too\n"
-	    "  --pingpong  a bare socket of the same kind, instead\n");
+	    "  --pingpong  a bare socket of the same kind, instead\n"
+	    "  --echo      the same load on such sockets, instead\n");
 	exit(2);
 }
 
 enum option_of {
 	OPT_PINGPONG = 256,
+	OPT_ECHO,
 	OPT_HIST,
 	OPT_CERT,
 	OPT_CA
 };
 
 struct args {
-	bool bare;
 	const char *cert, *ca;
 };
 
@@ -414,7 +446,10 @@ static void take_option(struct load *l, struct args *a, int c)
 		l->payload = number(optarg, 200);
 		return;
 	case OPT_PINGPONG:
-		a->bare = true;
+		l->is_pingpong = true;
+		return;
+	case OPT_ECHO:
+		l->is_echo = true;
 		return;
 	case OPT_HIST:
 		l->prints_hist = true;
@@ -434,6 +469,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 	    {"pingpong", no_argument, NULL, OPT_PINGPONG},
+	    {"echo", no_argument, NULL, OPT_ECHO},
 	    {"histogram", no_argument, NULL, OPT_HIST},
 	    {"cert", required_argument, NULL, OPT_CERT},
 	    {"ca", required_argument, NULL, OPT_CA}, {NULL, 0, NULL, 0}};
@@ -455,11 +491,12 @@ int main(int argc, char **argv)
 		l.to.port = (uint16_t)number(argv[optind + 1], 65535);
 	} else
 		usage();
-	if (a.bare) {
+	if (l.is_pingpong) {
 		pingpong(&l);
 		return 0;
 	}
-	if ((a.cert == NULL) != (a.ca == NULL))
+	if ((a.cert == NULL) != (a.ca == NULL) ||
+	    (l.is_echo && l.conns > BARE_ENDS))
 		usage();
 	if (a.cert != NULL)
 		l.to.tls = wire_tls(a.cert, a.ca);

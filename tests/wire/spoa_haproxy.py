@@ -34,8 +34,7 @@ PG = startup(user="app", database="app")
 __all__ = ["folder"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def namespace():
+def own_network():
     """This process, and all that it starts, on a network of its own."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNET) != 0:
@@ -43,6 +42,11 @@ def namespace():
     for command in ["link set lo up"] + [f"addr add {a}/32 dev lo"
                                          for a in MEMBERS.values()]:
         subprocess.run(["ip", *command.split()], check=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def namespace():
+    own_network()
 
 
 class Member:
@@ -106,6 +110,10 @@ class Rest:
 class Site:
     """Three members, a prober of sorts, the agent, HAProxy."""
 
+    haproxy_command = ["haproxy"]
+    log_name = "haproxy.log"
+    make_member = Member
+
     def __init__(self, folder):
         self.folder, self.leads = folder, N1
         self.agent = Agent(folder, hold_timeout="1500ms")
@@ -113,7 +121,8 @@ class Site:
         self.agent.write()
         self.prober = Prober(self.agent.feed)
         self.checks = Rest("127.0.0.1", 7100, self.check)
-        self.members = {n: Member(n, a) for n, a in MEMBERS.items()}
+        self.members = {n: self.make_member(n, a)
+                        for n, a in MEMBERS.items()}
         self.rests = [Rest(a, 8008, lambda path, n=n: self.patroni(n, path))
                       for n, a in MEMBERS.items()]
         self.haproxy = self.log = None
@@ -170,10 +179,11 @@ class Site:
         self.tell()
         self.agent.start()
         env = self.write_cfg()
-        self.log = open(self.folder / "haproxy.log", "ab")
+        self.log = open(self.folder / self.log_name, "ab")
         self.haproxy = subprocess.Popen(
-            ["haproxy", "-W", "-db", "-f", self.folder / "patroute.cfg", "-S",
-             f"{self.folder}/master.sock,mode,660,group,haproxy"],
+            [*self.haproxy_command, "-W", "-db", "-S",
+             f"{self.folder}/master.sock,mode,660,group,haproxy",
+             "-f", self.folder / "patroute.cfg"],
             env=env, stdout=self.log, stderr=self.log)
         wait_until(self.is_up, "haproxy", 10)
         return self
