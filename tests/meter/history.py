@@ -20,6 +20,8 @@ member  what a member says of itself changed: state (primary, readonly,
 sample  the same, every 100 ms, without a change
 etcd    a key's event as it arrived: key, value or deleted, rev, initial
 watch   the meter's own watch of an etcd endpoint began or ended
+feed    a snapshot as it reached an agent of that host (feed.py): write, why,
+        planned, transition, seq, members
 mark    what a test did: name, text
 end     totals
 """
@@ -41,6 +43,7 @@ class History:
         self.tries = []
         self.marks = []
         self.etcd = []
+        self.feeds = []
         self.members = {}           # name: its `member` lines
         self.samples = {}           # name: its `member` and `sample` lines
         self.sessions = {}          # (label, tag, n): Session
@@ -79,6 +82,9 @@ class History:
         self.etcd.append(line)
         if line["key"] == "leader":
             self._leader.append((line["at"], line.get("value")))
+
+    def _take_feed(self, line):
+        self.feeds.append(line)
 
     def _take_member(self, line):
         self.members.setdefault(line["member"], []).append(line)

@@ -94,16 +94,19 @@ def rows(lab, run):
 class Meter:
     """patroute-meter on app1, from the beginning of `with` to its end.
 
-    idle, busy: sessions held through each target from the start. `history`
+    idle, busy: sessions held through each target from the start. drain_ms:
+    what is under way at the end is waited for so long, at most. `history`
     grows while it runs (`follow`) and is whole after the end.
     """
 
     def __init__(self, lab, targets, path, *, idle=2, busy=1,
-                 busy_every_ms=20, member_every_ms=5, notes=()):
+                 busy_every_ms=20, member_every_ms=5, drain_ms=2000,
+                 notes=()):
         self.lab, self.targets, self.path = lab, list(targets), str(path)
         self.idle, self.busy = idle, busy
         self.busy_every_ms = busy_every_ms
         self.member_every_ms = member_every_ms
+        self.drain_ms = drain_ms
         self.notes = list(notes)
         self.run_id = uuid.uuid4().hex[:12]
         self.history = History()
@@ -126,7 +129,7 @@ class Meter:
         return self
 
     def __exit__(self, *exception):
-        self._end(0 if exception[0] else 2000)
+        self._end(0 if exception[0] else self.drain_ms)
 
     def _start(self):
         self.send(_words("login", user=config.SUPERUSER, table=TABLE,
@@ -212,7 +215,7 @@ class Meter:
             if process.poll() is None:
                 self.send(f"stop {drain_ms}")
                 process.stdin.close()
-            process.wait(STOP_WAIT)
+            process.wait(STOP_WAIT + drain_ms / 1000)
         except (OSError, MeterError, subprocess.TimeoutExpired):
             process.kill()
             process.wait()

@@ -8,13 +8,19 @@ healthy again. Used by the command `meter`, by the demo and by tests.
 """
 
 import contextlib
+import http.client
+import json
 import os
+import signal
 import subprocess
 import tempfile
 import time
 
 import measures
 from meter import TOP, Meter, MeterError
+
+# pylint: disable=wrong-import-order
+from patroute_lab import hosts, procs
 
 HEALTHY_WAIT = 150.0
 LEADER_WAIT = 120.0
@@ -55,9 +61,28 @@ SCENARIOS = {
 
 
 def kill_postmaster(lab, leader):
-    """As the kernel's OOM killer would."""
-    lab.exec(leader, ["sh", "-c", "kill -9 $(head -n 1 "
-                      "/var/lib/postgresql/data/postmaster.pid)"])
+    """As the kernel's OOM killer would; the instant (ns)."""
+    for process in lab.machine(leader).program("postgres"):
+        # The others' command lines say what they do.
+        if process.argv[:1] and process.argv[0].endswith("/postgres"):
+            at = time.monotonic_ns()
+            procs.send([process], signal.SIGKILL)
+            return at
+    raise MeterError(f"no postmaster runs on {leader}")
+
+
+def patch_config(lab, name, settings):
+    """Changes Patroni's dynamic configuration at that member, whose loop
+    runs at once then, also where nothing is another."""
+    with lab.inside(hosts.CLIENT):
+        client = http.client.HTTPConnection(lab.host(name).address, 8008,
+                                            timeout=10)
+        with contextlib.closing(client):
+            client.request("PATCH", "/config", json.dumps(settings))
+            answer = client.getresponse()
+            if answer.status != 200:
+                raise MeterError(f"Patroni on {name} refuses {settings}: "
+                                 f"{answer.status}")
 
 
 def wait_healthy(lab, seconds=HEALTHY_WAIT):
@@ -97,7 +122,7 @@ def run_once(lab, name, targets, path, *, before=3.0, after=12.0,
             undone = False
             scenario.do(lab, leader)
             m.mark("injected")
-            m.wait(_has_new_leader, LEADER_WAIT, "a new leader")
+            m.wait(has_new_leader, LEADER_WAIT, "a new leader")
             m.run(after)
             m.mark("undo")
             _undo(scenario, lab, leader)
@@ -127,7 +152,7 @@ def _undo(scenario, lab, leader):
         scenario.undo(lab, leader)
 
 
-def _has_new_leader(h):
+def has_new_leader(h):
     if not any(mark["name"] == "event" for mark in h.marks):
         return False
     new, named = measures.writable(h), measures.key_named(h)
