@@ -1,13 +1,14 @@
 /*
  * etcd's answers, and Patroni's keys in them. The first byte chooses: a key, a
- * whole read, a heartbeat, a token, an error, or a watch stream that comes in
- * pieces of that size.
+ * whole read, a heartbeat, a token, an error, a place and a user to ask for, or
+ * a watch stream that comes in pieces of that size.
  */
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "connurl.c"
 #include "dcs_keys.c"
+#include "etcd3_ask.c"
 #include "etcd3_json.c"
 #include "etcd_text.c"
 #include "json.c"
@@ -70,6 +71,97 @@ static void stream(struct dcs_keys *k, struct slice s, size_t piece)
 	}
 }
 
+/* What is asked is one document of `n` questions, or it does not fit. */
+static void see_question(const struct etcd_text *t, int n)
+{
+	cJSON *doc = json_parse(slice_str(t->p));
+
+	assert(strlen(t->p) == t->used && t->used < t->size);
+	assert(t->full || cJSON_IsObject(doc));
+	assert(t->full || cJSON_GetArraySize(json_get(doc, "success")) == n);
+	cJSON_Delete(doc);
+}
+
+static void ask_all(const char *prefix, char *buf, size_t room)
+{
+	struct etcd_text t = {.p = buf, .size = room};
+	const struct etcd3_follow f = {prefix, 1, INT64_MAX, 2};
+
+	etcd3_ask_begin(&t);
+	etcd3_ask_read(&t, prefix);
+	etcd3_ask_end(&t);
+	see_question(&t, ETCD3_READ_OPS);
+	assert(!t.full || room < ETCD3_READ_ROOM);
+	t = (struct etcd_text){.p = buf, .size = room};
+	etcd3_ask_begin(&t);
+	etcd3_ask_beat(&t, prefix);
+	etcd3_ask_look(&t, prefix);
+	etcd3_ask_end(&t);
+	see_question(&t, ETCD3_PARTS + 2);
+	t = (struct etcd_text){.p = buf, .size = room};
+	etcd3_ask_key(&t, prefix, "leader");
+	see_question(&t, 0);
+	t = (struct etcd_text){.p = buf, .size = room};
+	etcd3_ask_watch(&t, &f);
+	see_question(&t, 0);
+}
+
+/* USER:PASSWORD is in the question as it was, whatever it is. */
+static void ask_login(const char *auth, char *buf, size_t room)
+{
+	struct etcd_text t = {.p = buf, .size = room};
+	const char *colon = strchr(auth, ':');
+	struct slice user;
+	cJSON *doc;
+
+	if (colon == NULL)
+		return;
+	etcd3_ask_login(&t, auth);
+	see_question(&t, 0);
+	doc = json_parse(slice_str(t.p));
+	user = json_str(doc, "name");
+	assert(t.full ||
+	    (user.len == (size_t)(colon - auth) &&
+		memcmp(user.p, auth, user.len) == 0));
+	assert(t.full || is_slice_eq(json_str(doc, "password"), colon + 1));
+	cJSON_Delete(doc);
+}
+
+/* A path has nothing in it that takes a URL or a request's line apart. */
+static void ask_path(const char *s, char *buf, size_t room)
+{
+	struct etcd_text t = {.p = buf, .size = room};
+
+	etcd_text_path(&t, s);
+	assert(t.p[strspn(t.p,
+		   "%/-._~0123456789abcdefghijklmnopqrstuvwxyz"
+		   "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0');
+}
+
+/* Room, a place, and behind a newline a user's line. */
+static void ask(struct slice s)
+{
+	static char buf[ETCD3_READ_ROOM + 64];
+	char prefix[LIM_TEXT], auth[LIM_TEXT];
+	size_t room = s.len > 0 ? (size_t)s.p[0] * 64 + 1 : 1;
+	const unsigned char *end = s.len > 0 ? memchr(s.p, '\n', s.len) : NULL;
+	size_t len = end != NULL ? (size_t)(end - s.p) : s.len;
+
+	if (room > sizeof(buf))
+		room = sizeof(buf);
+	buf[0] = '\0';
+	if (len > 0 && slice_copy(slice_of(s.p, len), prefix, sizeof(prefix))) {
+		ask_path(prefix, buf, room);
+		/* conf.h's: between two slashes. */
+		prefix[0] = prefix[strlen(prefix) - 1] = '/';
+		ask_all(prefix, buf, room);
+	}
+	buf[0] = '\0';
+	if (end != NULL &&
+	    slice_copy(slice_skip(s, len + 1), auth, sizeof(auth)))
+		ask_login(auth, buf, room);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct dcs_keys k;
@@ -98,6 +190,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct etcd3_error e = etcd3_error(s);
 
 		assert(memchr(e.text, 0, sizeof(e.text)) != NULL);
+	} else if (data[0] == 'a') {
+		ask(s);
 	} else if (data[0] == 'b') {
 		if (etcd3_beat(s, &head, beat, 2))
 			assert(head.cluster_id != 0);

@@ -5,3 +5,8 @@ endforeach()
 patroute_fuzz(roster_json
 	SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/fuzz_roster_json.c
 	LIBS patroute_core PkgConfig::libcjson)
+patroute_fuzz(judge SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/fuzz_judge.c
+	LIBS patroute_sources)
+patroute_fuzz(haproxy SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/fuzz_haproxy.c
+	LIBS patroute_core)
+target_include_directories(fuzz_haproxy PRIVATE ${PROJECT_SOURCE_DIR}/prober)

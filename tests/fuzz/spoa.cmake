@@ -5,3 +5,4 @@ foreach(name spop desk)
 	target_include_directories(fuzz_${name} PRIVATE
 		${PROJECT_SOURCE_DIR}/spoa)
 endforeach()
+target_link_libraries(fuzz_desk PRIVATE PkgConfig::libcjson)
