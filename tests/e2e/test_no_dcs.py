@@ -5,13 +5,10 @@ the leader from /primary and SQL; every verdict says that it has less proof.
 By hand (label slow): each brings the whole lab to another state.
 """
 
-import threading
-import time
-
 import path
 import pytest
+from clients import Client
 from patroute_lab import Lab
-from patroute_lab.errors import LabError
 
 HAPS = ("hap1", "hap2", "hap3")
 
@@ -50,29 +47,6 @@ def hidden_etcd(lab):
     yield
     firewall("-D")
     restart("etcd")
-
-
-class Client(threading.Thread):
-    """Asks a port again and again, each time by a new connection."""
-
-    def __init__(self, lab, port, sql):
-        super().__init__(daemon=True)
-        self.lab, self.port, self.sql = lab, port, sql
-        self.answers, self.failed, self.going = [], [], True
-        self.start()
-
-    def run(self):
-        while self.going:
-            try:
-                self.answers.append(self.lab.psql(self.port, self.sql))
-            except LabError as why:
-                self.failed.append(str(why))
-            time.sleep(0.05)
-
-    def end(self):
-        self.going = False
-        self.join()
-        assert self.failed == [] and set(self.answers) == {"t"}
 
 
 def test_etcd_hidden(lab, hidden_etcd, wait_until):
