@@ -5,6 +5,7 @@ patroute_pytest(wire_spoa_waits wire 120 spoa_waits.py)
 patroute_pytest(wire_spoa_daemon wire 120 spoa_daemon.py)
 patroute_pytest(wire_spoa_tls wire 120 spoa_tls.py)
 patroute_pytest(wire_spoa_haproxy wire 300 spoa_haproxy.py)
+patroute_pytest(wire_spoa_held slow 60 spoa_held.py)
 
 # Counts the heap's calls by standing in front of them, as a sanitizer does: so
 # not under one, and with the unit tests, which run as released too.
