@@ -18,19 +18,23 @@
 #include "gap.h"
 #include "http_client.h"
 #include "http_error.h"
+#include "http_kept.h"
 #include "http_setup.h"
+#include "http_trust.h"
 #include "lim.h"
 
 #define CLIENT_MAGIC 0x48747443u
 #define REQ_MAGIC 0x48747452u
 #define IO_PRIORITY 1 /* data that arrived is read before a deadline ends it */
-#define BEGIN_PER_TURN 8 /* each costs 0.1 ms, and 0.5 ms more with TLS */
+#define BEGIN_PER_TURN 8 /* each costs 0.1 ms */
+#define ACTS_PER_TURN 16 /* each costs 0.5 ms at most, with TLS */
 
 struct http_req {
 	unsigned magic;
 	struct http_client *client;
 	struct http_req *next, **prev;
 	CURL *easy;
+	struct http_kept *kept; /* where it goes back to, or NULL */
 	struct http_lists lists;
 	ev_timer deadline;
 	bool rearmed;       /* the deadline passed once; data goes first */
@@ -51,9 +55,10 @@ struct http_client {
 	CURLM *multi;
 	ev_timer timer;
 	struct gap gap;
-	ev_check turn;  /* a new turn of the loop: a new budget */
+	ev_check turn;  /* a new turn of the loop: new budgets */
 	ev_timer begin; /* 0 s, while a request waits for its turn */
-	unsigned begun;
+	unsigned begun, acted;
+	struct http_trust *trust;
 	bool inside; /* curl is on the stack */
 	struct http_req *req;
 };
@@ -61,6 +66,7 @@ struct http_client {
 /* One of curl's sockets. */
 struct sock {
 	struct http_client *client;
+	bool is_stream; /* it has no budget: what it says is urgent */
 	ev_io io;
 };
 
@@ -85,7 +91,7 @@ static void free_req(struct http_req *r)
 	ev_timer_stop(r->client->loop, &r->deadline);
 	if (r->started)
 		curl_multi_remove_handle(r->client->multi, r->easy);
-	curl_easy_cleanup(r->easy);
+	http_kept_give(r->kept, r->easy);
 	curl_slist_free_all(r->lists.headers);
 	curl_slist_free_all(r->lists.connect_to);
 	free(r->body);
@@ -203,6 +209,7 @@ static void turn_cb(struct ev_loop *loop, ev_check *w, int revents)
 	(void)loop;
 	(void)revents;
 	client_of(w->data)->begun = 0;
+	client_of(w->data)->acted = 0;
 }
 
 static void reap(struct http_client *c)
@@ -239,6 +246,9 @@ static void io_cb(struct ev_loop *loop, ev_io *w, int revents)
 	int bits = 0;
 
 	(void)loop;
+	/* What waits stays ready: the next turn of the loop comes back. */
+	if (!s->is_stream && s->client->acted++ >= ACTS_PER_TURN)
+		return;
 	if (revents & EV_READ)
 		bits |= CURL_CSELECT_IN;
 	if (revents & EV_WRITE)
@@ -276,6 +286,14 @@ static void drop_sock(struct http_client *c, struct sock *s, curl_socket_t fd)
 	free(s);
 }
 
+static bool is_stream(CURL *easy)
+{
+	struct http_req *r = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &r);
+	return r != NULL && r->piece != NULL;
+}
+
 static int curl_socket_cb(
     CURL *easy, curl_socket_t fd, int what, void *arg, void *sock_arg)
 {
@@ -284,7 +302,6 @@ static int curl_socket_cb(
 	int events = (what & CURL_POLL_IN ? EV_READ : 0) |
 	    (what & CURL_POLL_OUT ? EV_WRITE : 0);
 
-	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
 		drop_sock(c, s, fd);
 		return 0;
@@ -294,6 +311,7 @@ static int curl_socket_cb(
 		if (s == NULL)
 			return -1;
 		s->client = c;
+		s->is_stream = is_stream(easy);
 		ev_init(&s->io, io_cb);
 		s->io.data = s;
 		ev_set_priority(&s->io, IO_PRIORITY);
@@ -401,13 +419,24 @@ static void set_bounds(struct http_req *r, bool fresh)
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, r);
 }
 
+/* Only where no connection is shared: curl does not know this as a part of who
+   is trusted, by which it tells connections apart. */
+static struct x509_store_st *trust_of(
+    struct http_client *c, const struct http_ask *ask)
+{
+	return ask->tls && ask->fresh && ask->pem != NULL &&
+		ask->pem->ca.len > 0
+	    ? http_trust_get(&c->trust, ask->pem->ca)
+	    : NULL;
+}
+
 static bool set_up(struct http_req *r, const struct http_ask *ask)
 {
-	r->easy = curl_easy_init();
+	r->easy = http_kept_take(r->kept, r->asked);
 	if (r->easy == NULL)
 		return false;
 	set_bounds(r, ask->fresh);
-	return http_setup(r->easy, &r->lists, ask);
+	return http_setup(r->easy, &r->lists, ask, trust_of(r->client, ask));
 }
 
 struct http_req *http_client_ask(
@@ -426,6 +455,7 @@ struct http_req *http_client_ask(
 	r->piece = ask->piece;
 	r->done = ask->done;
 	r->arg = ask->arg;
+	r->kept = ask->kept;
 	r->asked = mono_now();
 	ev_init(&r->deadline, deadline_cb);
 	r->deadline.data = r;
@@ -463,6 +493,7 @@ void http_client_cancel(struct http_req **req)
 	(void)req_of(r);
 	if (r->client->inside) {
 		r->dead = true;
+		r->kept = NULL; /* it may be gone before the request is */
 		ev_timer_stop(r->client->loop, &r->deadline);
 	} else {
 		free_req(r);
@@ -519,6 +550,7 @@ void http_client_free(struct http_client *c)
 		free_req(r);
 	}
 	curl_multi_cleanup(c->multi);
+	http_trust_free(&c->trust);
 	ev_timer_stop(c->loop, &c->timer);
 	ev_timer_stop(c->loop, &c->begin);
 	ev_ref(c->loop);

@@ -48,6 +48,17 @@ struct http_tls {
 	struct slice ca, cert, key;
 };
 
+/*
+ * What a caller that asks the same peer again and again keeps from one request
+ * to the next: curl's handle, and in it the session of TLS, which is resumed.
+ * One request at a time. A session ends after some minutes, so that what the
+ * peer's certificate says is verified anew. Zeroed: nothing yet.
+ */
+struct http_kept {
+	void *easy;    /* NULL while a request has it */
+	unsigned left; /* how often it may be used */
+};
+
 struct http_ask {
 	const char *addr; /* numeric, without brackets */
 	const char *name; /* for the Host header and TLS; NULL: addr */
@@ -55,6 +66,7 @@ struct http_ask {
 	bool tls;
 	const struct http_tls *pem; /* where tls; NULL: all empty */
 	bool fresh; /* a connection of its own: the peer closes it anyway */
+	struct http_kept *kept;      /* outlives the request; or NULL */
 	const char *path;            /* with its leading slash */
 	const char *post;            /* a JSON body; NULL: GET */
 	const char *header;          /* one more header line, or NULL */
@@ -87,6 +99,9 @@ void http_client_free(struct http_client *c);
  */
 struct http_req *http_client_ask(struct http_client *c,
     const struct http_ask *ask) __attribute__((warn_unused_result));
+
+/* Needs: no request has it. */
+void http_kept_free(struct http_kept *kept);
 
 /* Did the loop stand still for over a second after `since`? */
 bool is_http_client_gap(const struct http_client *c, struct mono since);

@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <openssl/ssl.h>
+
 #include "http_setup.h"
 
 #define URL_MAX 1024
@@ -79,12 +81,31 @@ static void keep_authorities(CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, -1L);
 }
 
-static bool set_tls(CURL *easy, const struct http_tls *pem)
+static CURLcode trust_cb(CURL *easy, void *ctx, void *arg)
+{
+	(void)easy;
+	SSL_CTX_set1_cert_store(ctx, arg);
+	return CURLE_OK;
+}
+
+/* In place of the authorities that curl would parse. */
+static bool set_trust(CURL *easy, struct x509_store_st *trust)
+{
+	return curl_easy_setopt(easy, CURLOPT_CAINFO, NULL) == CURLE_OK &&
+	    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
+	    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, trust) == CURLE_OK &&
+	    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, trust_cb) ==
+	    CURLE_OK;
+}
+
+static bool set_tls(
+    CURL *easy, const struct http_tls *pem, struct x509_store_st *trust)
 {
 	if (pem == NULL || pem->ca.len == 0)
 		keep_authorities(easy);
 	return pem == NULL ||
-	    (set_blob(easy, CURLOPT_CAINFO_BLOB, pem->ca) &&
+	    ((trust != NULL ? set_trust(easy, trust)
+			    : set_blob(easy, CURLOPT_CAINFO_BLOB, pem->ca)) &&
 		set_blob(easy, CURLOPT_SSLCERT_BLOB, pem->cert) &&
 		set_blob(easy, CURLOPT_SSLKEY_BLOB, pem->key));
 }
@@ -96,13 +117,13 @@ static void set_alive(CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, ALIVE_EVERY_S);
 }
 
-bool http_setup(
-    CURL *easy, struct http_lists *lists, const struct http_ask *ask)
+bool http_setup(CURL *easy, struct http_lists *lists,
+    const struct http_ask *ask, struct x509_store_st *trust)
 {
 	assert(easy != NULL && lists != NULL && ask != NULL);
 	if (!set_target(easy, lists, ask))
 		return false;
-	if (ask->tls && !set_tls(easy, ask->pem))
+	if (ask->tls && !set_tls(easy, ask->pem, trust))
 		return false;
 	if (ask->deadline.us == 0)
 		set_alive(easy);

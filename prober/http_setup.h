@@ -16,9 +16,15 @@ struct http_lists {
 	struct curl_slist *headers, *connect_to;
 };
 
-/* Gives: false if memory is out, or the target does not fit. */
+struct x509_store_st;
+
+/*
+ * `trust`: ask->pem's authorities, parsed, which outlive the request; NULL: not
+ * yet. Gives: false if memory is out, or the target does not fit.
+ */
 bool http_setup(CURL *easy, struct http_lists *lists,
-    const struct http_ask *ask) __attribute__((warn_unused_result));
+    const struct http_ask *ask, struct x509_store_st *trust)
+    __attribute__((warn_unused_result));
 
 /*
  * Has curl read the system's authorities, 30 ms, which the first request by

@@ -25,6 +25,7 @@ struct patroni_probe {
 	uint16_t port;
 	bool tls;
 	struct http_req *req;
+	struct http_kept kept;
 	enum patroni_ask what;
 };
 
@@ -96,6 +97,7 @@ static const char *path_of(enum patroni_ask what)
 bool patroni_probe_ask(struct patroni_probe *p, enum patroni_ask what)
 {
 	struct http_ask ask = {.fresh = true,
+	    .kept = &p->kept,
 	    .deadline = dur_ms(TICK_DEADLINE_MS),
 	    .done = done_cb,
 	    .arg = p};
@@ -164,6 +166,7 @@ void patroni_probe_free(struct patroni_probe *p)
 	if (p == NULL)
 		return;
 	http_client_cancel(&probe_of(p)->req);
+	http_kept_free(&p->kept);
 	p->magic = 0;
 	free(p);
 }

@@ -13,7 +13,9 @@ add_library(patroute_sources STATIC
 	gap.c
 	http_client.c
 	http_error.c
+	http_kept.c
 	http_setup.c
+	http_trust.c
 	creds.c
 	patroni.c
 	pem.c
@@ -29,4 +31,4 @@ target_include_directories(patroute_sources PUBLIC
 target_link_libraries(patroute_sources
 	PUBLIC patroute_core patroute_common patroute_ev
 	PkgConfig::libcurl PkgConfig::libpq
-	PRIVATE patroute_warnings patroute_hardening)
+	PRIVATE OpenSSL::SSL patroute_warnings patroute_hardening)

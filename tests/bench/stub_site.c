@@ -15,6 +15,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -373,6 +374,9 @@ int main(int argc, char **argv)
 	struct epoll_event e[EVENTS];
 
 	raise_files();
+	/* A client that goes while we write to it by TLS. */
+	(void)sigaction(
+	    SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	s.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (s.epoll == -1)
 		die("epoll");

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import ssl
+import threading
 import time
 
 import pytest
@@ -216,6 +217,30 @@ def test_tls_is_verified(ca, tmp_path):
         assert heard(d) == "tls"
 
 
+def test_a_session_of_tls_is_resumed_with_whom_it_was_made(ca, tmp_path):
+    """It saves half of what a request costs, and proves who answers."""
+    resumed = []
+
+    def note(_, conn):
+        read_request(conn)
+        resumed.append(conn.session_reused)
+        conn.sendall(reply(STATUS))
+
+    tls = server_tls(ca, ca.cert("db1"))
+    with Peer(note, tls=tls) as peer, Driver(
+            "patroni", "127.0.0.1", peer.port, REST_TLS=1, REST_CA=ca.pem,
+            PEER_NAME="db1") as d:
+        assert [heard(d) for _ in range(3)] == ["ok"] * 3
+        assert resumed == [False, True, True]
+        # Another server in its place has to prove itself anew.
+        other = Authority(tmp_path, "other")
+        peer.tls = server_tls(other, other.cert("db1"))
+        assert heard(d) == "tls"
+        peer.tls = server_tls(ca, ca.cert("db1"))
+        assert heard(d) == "ok" and resumed[-1] is False
+
+
+
 def test_a_client_certificate(ca):
     tls = server_tls(ca, ca.cert("db1"), client=True)
     # TLS 1.3 tells the client of a refusal only after the handshake.
@@ -339,14 +364,19 @@ def test_a_pause_of_our_own_is_no_evidence():
 
 def test_an_answer_that_came_in_time_is_read_before_the_deadline():
     """Both are due when we wake up: the data goes first."""
+    asked = threading.Event()
+
     def late(_, conn):
         read_request(conn)
+        asked.set()
         time.sleep(0.6)
         conn.sendall(reply(STATUS))
 
     with Peer(late) as peer, driver(peer) as d:
         for _ in range(3):
+            asked.clear()
             d.say("ask")
+            assert asked.wait(5)
             time.sleep(0.4)
             d.p.send_signal(signal.SIGSTOP)
             time.sleep(0.7)
