@@ -382,9 +382,13 @@ bool conn_pass(struct conn *c)
 
 static void conn_read_cb(struct ev_loop *loop, ev_io *w, int revents)
 {
+	struct conn *c = conn_of(w->data);
+
 	(void)loop;
 	(void)revents;
-	(void)conn_pass(conn_of(w->data));
+	/* What OpenSSL has already taken the kernel tells of no second time. */
+	if (has_more(c) || conns_hear(&c->app->conns, c))
+		(void)conn_pass(c);
 }
 
 static void conn_write_cb(struct ev_loop *loop, ev_io *w, int revents)

@@ -47,6 +47,20 @@ void conns_flush(struct conns *cs)
 	}
 }
 
+bool conns_hear(struct conns *cs, const struct conn *c)
+{
+	unsigned turn;
+
+	assert(cs != NULL && c != NULL);
+	if (c->tls == NULL || c->state != CONN_HELLO)
+		return true;
+	turn = ev_iteration(cs->app->loop);
+	if (cs->turn != turn)
+		cs->turn_n = 0;
+	cs->turn = turn;
+	return cs->turn_n++ < CONNS_TLS_TURN;
+}
+
 void conns_greeted(struct conns *cs, const struct conn *c)
 {
 	assert(cs != NULL && c != NULL);

@@ -17,6 +17,11 @@ struct ssl_ctx_st;
  * until its deadline (OpenSSL keeps a whole ClientHello, 128 KiB at most).
  */
 #define CONNS_TLS_HELLO_MAX 256
+/*
+ * Of those so many are heard in a turn of the loop: a step of their handshake
+ * takes up to 2 ms (RSA), and others' decisions wait for the turn's end.
+ */
+#define CONNS_TLS_TURN 8
 
 struct conn_slot {
 	struct conn *conn; /* NULL: free */
@@ -29,6 +34,8 @@ struct conns {
 	uint32_t max, n;
 	uint32_t tls_n;       /* of n: behind `tls:`, half of max at most */
 	uint32_t tls_hello_n; /* of those: before their HELLO */
+	unsigned turn;        /* ev_iteration() of the last that was heard */
+	uint32_t turn_n;      /* of those: heard in that turn */
 	uint32_t used;      /* slots that ever were; the others are untouched */
 	uint32_t free;      /* of those: 1 + an index, 0 none */
 	struct conn *spare; /* memory for the next one */
@@ -58,6 +65,9 @@ void conns_tls(struct conns *cs, struct ssl_ctx_st *tls);
 
 /* Gives: the connection, NULL if it was closed meanwhile. */
 struct conn *conn_find(const struct conns *cs, struct conn_ref ref);
+/* From conn.c only: may `c`, before its HELLO, be heard in this turn? If not,
+   its event comes again in the next. */
+bool conns_hear(struct conns *cs, const struct conn *c);
 /* From conn.c only: `c` has left CONN_HELLO. Call once for each. */
 void conns_greeted(struct conns *cs, const struct conn *c);
 /* From conn_close() only: the place and the memory are free again. */

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,6 +19,8 @@
 #include "sock.h"
 
 #define RESUME_S 0.1
+/* In a turn of the loop: the others come in the next. */
+#define ACCEPT_TURN 256
 
 static void add(struct listeners *ls, int fd, const char *path)
 {
@@ -94,11 +97,11 @@ static bool is_passing(int error)
 	    error == ENOPROTOOPT || error == EOPNOTSUPP;
 }
 
-static void accept_all(struct listeners *ls, struct listener *l)
+static void accept_some(struct listeners *ls, struct listener *l, unsigned max)
 {
 	int fd;
 
-	for (;;) {
+	for (unsigned i = 0; i < max; i++) {
 		if (!l->host.has_room(l->host.arg)) {
 			pause_one(ls, l, "room");
 			return;
@@ -124,7 +127,7 @@ static void listen_cb(struct ev_loop *loop, ev_io *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	accept_all(w->data, l);
+	accept_some(w->data, l, ACCEPT_TURN);
 }
 
 void listeners_resume(struct listeners *ls)
@@ -171,7 +174,7 @@ void listeners_stop(struct listeners *ls)
 
 		/* Who waits in the queue was promised an answer. */
 		if (ls->loop != NULL && !l->is_paused)
-			accept_all(ls, l);
+			accept_some(ls, l, UINT_MAX);
 		if (ls->loop != NULL)
 			ev_io_stop(ls->loop, &l->io);
 		if (l->path[0] != '\0')
