@@ -1,0 +1,260 @@
+"""
+The resource agents with the real daemons: every action twice, and with what is
+missing, broken, stale, foreign, frozen, or replaced under them.
+"""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import xml.etree.ElementTree
+
+import pytest
+
+from ocf_lib import (AGENTS, ARGS, FAILED, INSTALLED, OK, STOPPED, UNKNOWN,
+                     at_once, folder, is_there, make, root, stat_of, timed)
+from wire_lib import SLOW, free_port, wait_until
+
+__all__ = ["folder", "root"]
+
+
+@pytest.fixture(params=AGENTS)
+def ra(request, root, folder):
+    one = make(root, folder, request.param)
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def three(root, folder):
+    all_ = [make(root, folder, name) for name in AGENTS]
+    yield all_
+    for one in all_:
+        one.end()
+
+
+@pytest.fixture
+def spoa(root, folder):
+    one = make(root, folder, "patroute-spoa")
+    yield one
+    one.end()
+
+
+def served(one):
+    """The process that has to answer."""
+    if one.name != "haproxy":
+        return one.pid()
+    return next(p for p in one.family() if p != one.pid())
+
+
+# --- without a daemon ---------------------------------------------------------
+
+def test_a1_meta_data(ra):
+    """As anybody, with nothing installed or configured."""
+    said = subprocess.run(
+        ["setpriv", "--reuid", "65534", "--clear-groups", str(ra.path),
+         "meta-data"], check=True, text=True, stdout=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "OCF_ROOT": str(ra.root),
+             "OCF_FUNCTIONS_DIR": "/usr/lib/ocf/lib/heartbeat"}).stdout
+    valid = subprocess.run(["xmllint", "--noout", "--valid", "-"], input=said,
+                           text=True, cwd="/usr/share/resource-agents",
+                           capture_output=True)
+    assert (valid.returncode, valid.stderr) == (0, "")
+    page = xml.etree.ElementTree.fromstring(said)
+    names = [x.get("name") for x in page.iter("parameter")]
+    assert len(names) == len(set(names)) < 10
+    actions = {x.get("name") for x in page.iter("action")}
+    assert actions == {"start", "stop", "monitor", "reload-agent",
+                       "validate-all", "meta-data"}
+    assert all(x.get("timeout").endswith("s") for x in page.iter("action"))
+    # What a cluster may change without a restart.
+    assert [x.get("name") for x in page.iter("parameter")
+            if x.get("reloadable") == "1"] == [
+                n for n in names if n in ("drain", "revision")]
+
+
+def test_a2_ocf_tester(three):
+    for done in at_once(*[one.tester for one in three]):
+        assert done.returncode == 0 and "passed all tests" in done.stdout, \
+            done.stdout
+
+
+def test_a3_without_the_program(ra):
+    ra.parameters["binary"] = ra.folder / "nowhere"
+    assert ra.probe() == STOPPED
+    assert ra("validate-all") == INSTALLED
+    assert ra("start") == INSTALLED and "nowhere is not there" in ra.said
+    assert ra("stop") == OK and ra("reload-agent") == STOPPED
+    assert ra("promote") == UNKNOWN and ra("nonsense") == UNKNOWN
+
+
+def test_a4_with_a_broken_configuration(ra):
+    ra.parameters["config"].write_text("nonsense = 1\n")
+    assert ra.probe() == STOPPED
+    assert ra("validate-all") == ARGS and "nonsense" in ra.said
+    assert ra("start") == ARGS and "nonsense" in ra.said
+    assert ra("stop") == OK and not ra.pidfile.exists()
+    ra.parameters["config"].unlink()
+    assert ra("start") == ARGS and ra("stop") == OK
+
+
+# --- the life of a daemon -----------------------------------------------------
+
+def test_b1_each_action_twice(ra):
+    assert ra("validate-all") == OK and ra("validate-all") == OK
+    for _ in range(2):
+        assert ra("monitor") == STOPPED and "does not run" in ra.said
+        assert ra.probe() == STOPPED and "ocf-exit-reason" not in ra.said
+    pid = ra.started()
+    # Ready, not merely there: it answers with no further wait.
+    assert ra("monitor") == OK and ra.deep() == OK and ra.probe() == OK
+    assert ra.started() == pid
+    # A cluster that kills an action's processes does not reach it; and every
+    # new connection waits for ours on a busy host.
+    assert stat_of(pid, "session") == pid
+    assert stat_of(pid, "nice") == max(
+        os.nice(0) - (0 if ra.name == "haproxy" else 10), -20)
+    for _ in range(2):
+        assert ra("reload-agent") == OK and ra("monitor") == OK
+    assert ra.pid() == pid
+    children = ra.family()
+    for _ in range(2):
+        assert ra("stop") == OK
+    assert not [p for p in children if is_there(p)]
+    assert ra("monitor") == STOPPED
+    assert list(ra.state.iterdir()) == []
+
+
+# --- what breaks ----------------------------------------------------------------
+
+def test_c1_broken_while_it_runs(ra):
+    """What somebody does to a file ends no daemon that runs."""
+    pid = ra.started()
+    good = ra.parameters["config"].read_text()
+    for broken in ("nonsense = 1\n", ""):
+        ra.parameters["config"].write_text(broken)
+        assert ra("monitor") == OK and ra.deep() == OK
+        assert ra("reload-agent") == OK
+        assert "goes on as before" in ra.said and is_there(pid)
+    ra.parameters["config"].unlink()
+    assert ra("monitor") == OK and ra.pid() == pid
+    ra.parameters["config"].write_text(good)
+    assert ra("reload-agent") == OK and "as before" not in ra.said
+    ra.parameters["binary"] = ra.folder / "nowhere"
+    assert ra("monitor") == OK and ra("reload-agent") == OK
+    assert ra("stop") == OK and not is_there(pid)
+
+
+def test_c2_an_upgrade_under_way(ra):
+    """The program's file is removed, half there, and another one."""
+    whole = ra.folder / "whole"
+    shutil.copy(ra.parameters["binary"], whole)
+    binary = ra.parameters["binary"] = ra.folder / "program"
+    shutil.copy(whole, binary)
+    pid = ra.started()
+    binary.unlink()
+    assert ra("monitor") == OK
+    binary.write_bytes(whole.read_bytes()[:5000])
+    binary.chmod(0o755)
+    assert ra("monitor") == OK
+    binary.unlink()
+    shutil.copy(whole, binary)
+    assert os.readlink(f"/proc/{pid}/exe").endswith(" (deleted)")
+    assert ra.deep() == OK and ra.started() == pid
+    assert ra("reload-agent") == OK and ra("monitor") == OK
+    assert ra("stop") == OK and not is_there(pid)
+
+
+def test_c3_a_stale_pidfile(spoa):
+    """It names another's process: not ours, and never touched."""
+    spoa.state.mkdir()
+    with subprocess.Popen(["sleep", "1000"]) as other:
+        began = stat_of(other.pid, "began")
+        sleep = os.path.realpath("/bin/sleep")
+        for text in (f"{other.pid}\n", f"{other.pid}\n{began + 1} {sleep}\n",
+                     f"{other.pid}\n{began} {spoa.parameters['binary']}\n",
+                     "", "x\ny z\n", "0\n0 x\n", "-1\n1 x\n"):
+            spoa.pidfile.write_text(text)
+            assert spoa("monitor") == STOPPED, text
+            assert spoa("stop") == OK and not spoa.pidfile.exists()
+            assert other.poll() is None, text
+        spoa.pidfile.write_text(f"{other.pid}\n")
+        pid = spoa.started()
+        assert pid != other.pid and other.poll() is None
+        assert spoa("stop") == OK and other.poll() is None
+        other.kill()
+
+
+def test_c4_a_pid_used_again(spoa, root, tmp_path):
+    """The same program, but another's: begun at another time."""
+    tmp_path.chmod(0o777)
+    other = make(root, tmp_path, spoa.name)
+    pid = other.started()
+    try:
+        spoa.state.mkdir()
+        _, rest = other.pidfile.read_text().split("\n", 1)
+        began, exe = rest.split(" ", 1)
+        spoa.pidfile.write_text(f"{pid}\n{int(began) - 1} {exe}")
+        assert spoa("monitor") == STOPPED
+        assert spoa("stop") == OK and is_there(pid)
+        assert other("monitor") == OK
+    finally:
+        assert other("stop") == OK
+
+
+def test_c5_anothers_runs_already(ra):
+    """systemd's, say, by the same configuration: that is said, and left."""
+    pid = ra.started()
+    note = ra.pidfile.read_text()
+    ra.pidfile.unlink()
+    assert ra.probe() == STOPPED
+    assert ra("start") == FAILED and "another" in ra.said
+    assert ra("stop") == OK and is_there(pid)
+    ra.pidfile.write_text(note)
+    assert ra("stop") == OK and not is_there(pid)
+
+
+def test_c6_a_start_that_fails_says_why(root, folder):
+    one = make(root, folder, "patroute-prober")
+    config = one.parameters["config"]
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        port = taken.getsockname()[1]
+        config.write_text(config.read_text().replace(
+            "http_port = ", f"http_port = {port} #"))
+        text = config.read_text().replace(" feed_socket", "\nfeed_socket")
+        config.write_text(text)
+        assert one("start") == FAILED
+        assert "somebody listens there already" in one.said
+    assert one("monitor") == STOPPED and one("stop") == OK
+
+
+def test_c7_killed(ra):
+    pid = ra.started()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_there(pid), "dead")
+    wait_until(lambda: ra("monitor") == STOPPED, "nothing left")
+    assert ra("stop") == OK
+    assert ra.started() != pid and ra("monitor") == OK
+    assert ra("stop") == OK
+
+
+def test_c8_frozen(three):
+    """Failed, within what an answer may take; and TERM does nothing to it."""
+    for one in three:
+        one.started()
+    families = [one.family() for one in three]
+    for one in three:
+        os.kill(served(one), signal.SIGSTOP)
+    answers = at_once(*[lambda one=one: timed(lambda: one("monitor"))
+                        for one in three])
+    for one, (answer, took) in zip(three, answers):
+        assert answer == FAILED and "does not answer" in one.said
+        # One second, HAProxy two; the machine is shared.
+        assert took < 5 * SLOW, (one.name, took)
+    stops = at_once(*[lambda one=one: timed(lambda: one("stop"))
+                      for one in three])
+    for one, family, (answer, took) in zip(three, families, stops):
+        assert answer == OK, one.said
+        assert not [p for p in family if is_there(p)], one.name
+        assert took < 15 * SLOW, (one.name, took)
+        assert one("monitor") == STOPPED

@@ -1,0 +1,190 @@
+"""
+HAProxy's resource agent, with connections through it: a reload closes none and
+refuses none, a stop lets them end for a while.
+"""
+import os
+import signal
+import socket
+import socketserver
+import threading
+import time
+import urllib.request
+
+import pytest
+
+from ocf_lib import (FAILED, OK, STOPPED, at_once, connects, folder, is_there,
+                     make, root)
+from wire_lib import SLOW, free_port, wait_until
+
+__all__ = ["folder", "root"]
+
+
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while data := self.request.recv(100):
+            self.request.sendall(data)
+
+
+@pytest.fixture
+def site(root, folder):
+    """The agent, started, and an echo behind the port of its HAProxy."""
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        request_queue_size = 128
+
+    with Server(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = free_port()
+        ra = make(root, folder, "haproxy", port, server.server_address[1])
+        ra.port = port
+        ra.started()
+        yield ra
+        ra.end()
+        server.shutdown()
+
+
+class Client:
+    def __init__(self, port):
+        self.s = socket.create_connection(("127.0.0.1", port), 5 * SLOW)
+        self.says()
+
+    def says(self):
+        self.s.sendall(b"x")
+        assert self.s.recv(100) == b"x"
+        return True
+
+    def is_closed(self):
+        try:
+            return self.s.recv(100) == b""
+        except ConnectionError:
+            return True
+
+
+class Stream:
+    """Opens one connection after the other until it is told to stop."""
+
+    def __init__(self, port):
+        self.port, self.made, self.lost = port, 0, []
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        while not self.over.is_set():
+            try:
+                Client(self.port).s.close()
+                self.made += 1
+            except (OSError, AssertionError) as e:
+                self.lost.append(repr(e))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def workers(ra):
+    return [p for p in ra.family() if p != ra.pid()]
+
+
+def test_a1_the_environment(site):
+    """Its values are values, whatever is in them."""
+    with urllib.request.urlopen(site.parameters["probe"],
+                                timeout=5 * SLOW) as r:
+        assert r.headers["name"] == "$(touch /nothing)`x` a+b/c=="
+    site.parameters["env_file"].write_text('NAME="in quotes"\nA-B=1\n=\n2=3')
+    assert site("stop") == OK
+    site.started()
+    with urllib.request.urlopen(site.parameters["probe"],
+                                timeout=5 * SLOW) as r:
+        assert r.headers["name"] == "in quotes"
+    site.parameters["env_file"].unlink()
+    assert site("validate-all") != OK and "NAME is not set" in site.said
+
+
+def test_b1_a_reload_loses_nothing(site):
+    clients = [Client(site.port) for _ in range(20)]
+    master = site.pid()
+    with Stream(site.port) as stream:
+        for _ in range(3):
+            old, before = workers(site), stream.made
+            assert site("reload-agent") == OK, site.said
+            # Ready: who asks now is answered by the new one.
+            assert set(workers(site)) - set(old)
+            assert site("monitor") == OK
+            wait_until(lambda before=before: stream.made > before + 50,
+                       "a stream")
+    assert stream.lost == []
+    assert all(c.says() for c in clients)
+    assert site.pid() == master
+    for c in clients:
+        c.s.close()
+    wait_until(lambda: len(workers(site)) == 1, "the old ones are gone")
+
+
+def test_b2_a_broken_reload_changes_nothing(site):
+    client, before = Client(site.port), workers(site)
+    config = site.parameters["config"]
+    good = config.read_text()
+    config.write_text(good + "nonsense\n")
+    assert site("reload-agent") == OK and "nonsense" in site.said
+    assert workers(site) == before and client.says()
+    config.write_text(good)
+    assert site("reload-agent") == OK
+    assert workers(site) != before and client.says()
+
+
+def test_c1_a_stop_drains(site):
+    """Listeners close, connections go on until the bound, or their end."""
+    site.parameters["drain"] = 10
+    stays = Client(site.port)
+    assert site("reload-agent") == OK       # one in an old process, one not
+    ends = Client(site.port)
+
+    def end():
+        wait_until(lambda: not connects(site.port), "no more")
+        assert stays.says() and ends.says()
+        began = time.monotonic()
+        stays.s.close()
+        ends.s.close()
+        return began
+
+    family = site.family()
+    stopped, began = at_once(lambda: site("stop"), end)
+    assert stopped == OK and not any(map(is_there, family))
+    # It did not wait for the rest of its ten seconds.
+    assert time.monotonic() - began < 8 * SLOW
+    assert site("monitor") == STOPPED
+
+
+def test_c2_a_stop_has_an_end(site):
+    client = Client(site.port)
+    family = site.family()
+    assert site("stop") == OK and client.is_closed()
+    assert not any(map(is_there, family))
+    site.parameters["drain"] = "soon"       # as good as none given
+    site.started()
+    assert site("stop") == OK
+
+
+def test_c3_the_master_is_gone(site):
+    """Its worker stands still, and so is left: that is no clean stop."""
+    master, [worker] = site.pid(), workers(site)
+    os.kill(worker, signal.SIGSTOP)
+    os.kill(master, signal.SIGKILL)
+    wait_until(lambda: not is_there(master), "dead")
+    assert site("monitor") == FAILED and "children" in site.said
+    assert site("start") == FAILED
+    assert site("stop") == OK and not is_there(worker)
+    assert site("monitor") == STOPPED
+
+
+def test_c4_the_deep_probe(site):
+    assert site.deep() == OK
+    site.parameters["probe"] = f"http://127.0.0.1:{free_port()}/"
+    assert site.deep() == FAILED and "nothing within" in site.said
+    assert site("monitor") == OK
+    site.parameters["probe"] = ""
+    assert site.deep() == OK
