@@ -19,6 +19,7 @@ from feed import Feed
 from history import S
 from meter import Meter, Target, direct_psql
 from patroute_lab import config
+from patroute_lab.settings import parameters
 from rounds_bounds import Kind, ms, most, none, said
 
 POLL_MS = 2
@@ -32,19 +33,25 @@ def patch(lab, settings):
     time.sleep(lab.settings["loop_wait"] + 1)
 
 
+RETRY = "wal_retrieve_retry_interval"
+
+
 @contextlib.contextmanager
 def quick(lab):
     """A leader whose PostgreSQL is gone is followed by another within a few
-    seconds: Patroni looks each second, and fails over without restarting it
-    first. As it was, after."""
+    seconds, and the replicas find it soon: Patroni looks each second, and
+    fails over without restarting PostgreSQL first. As it was, after."""
     scenarios.wait_healthy(lab)
-    patch(lab, {"loop_wait": 1, "primary_start_timeout": 0})
+    patch(lab, {"loop_wait": 1, "primary_start_timeout": 0,
+                "postgresql": {"parameters": {RETRY: "200ms"}}})
     try:
         yield
     finally:
         scenarios.wait_healthy(lab)
         patch(lab, {"loop_wait": lab.settings["loop_wait"],
-                    "primary_start_timeout": None})
+                    "primary_start_timeout": None, "postgresql": {
+                        "parameters": {RETRY: parameters(lab.settings).get(
+                            RETRY)}}})
 
 
 def every(dflt_ms):

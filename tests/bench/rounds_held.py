@@ -165,8 +165,9 @@ def hold(lab, address, folder):
                 stdout=subprocess.PIPE, text=True)
             m.run(HELD * APART_S + HOLD_S)
         finally:
+            # From here on the leader may be there at any moment.
+            at["healed"] = time.monotonic_ns()
             lab.heal(leader)
-        at["healed"] = time.monotonic_ns()
         said_ = clients.communicate(timeout=GIVE_UP_S + 10)[0]
         at["over"] = time.monotonic_ns()
         m.run(1)
