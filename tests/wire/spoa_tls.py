@@ -384,7 +384,11 @@ def test_b2_reload(site):
 # --- bounds and ends ----------------------------------------------------------
 
 def test_c1_memory(site):
-    """64 KiB a connection at most, those included that have worked."""
+    """8 MiB of its own, besides the libraries' pages, which HAProxy uses too;
+    64 KiB a connection at most, those included that have worked."""
+    judges = not os.environ.get("PATROUTE_VALGRIND") and \
+        "asan" not in str(SPOA)
+    assert not judges or site.agent.status("RssAnon") < 8 * 1024
     warm = [site.conn() for _ in range(20)]
     for c in warm:
         c.ask(route(1))
@@ -394,8 +398,7 @@ def test_c1_memory(site):
         c.send(route(1) * 40)
     for c in conns:
         assert [c.next().stream for _ in range(40)] == [1] * 40
-    if not os.environ.get("PATROUTE_VALGRIND") and "asan" not in str(SPOA):
-        assert site.agent.status("VmRSS") - before < 64 * 100
+    assert not judges or site.agent.status("VmRSS") - before < 64 * 100
     for c in conns:
         c.close()
     wait_until(lambda: site.agent.fds() <= fds, "descriptors back")
