@@ -23,6 +23,8 @@ from patroute_lab.settings import parameters
 from rounds_bounds import Kind, ms, most, none, said
 
 POLL_MS = 2
+DESCRIPTORS = 2000              # what 40 holds of 200 streams may leave
+WRONG = 5                       # shown of a round
 DRAIN_MS = 15000                # longer than a hold
 NEW_LEADER_WAIT = 60.0
 
@@ -77,6 +79,25 @@ def measured(lab, folder, targets, do):
     return m.history
 
 
+def descriptors(lab):
+    """Of the agent at the VIP, after: each hold costs it some."""
+    pid = lab.machine(lab.status()["vip"]).program("agent")[0].pid
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def wrong(h, label, since):
+    """A few attempts that went wrong, in ms from the event."""
+    names = ("due", "start", "conn", "hello", "ready", "row", "at")
+    lines = [line for line in h.of(label) if measures.is_failed(line)
+             or (measures.is_misrouted_read(h, line)
+                 if h.kind(label) == "read"
+                 else measures.is_misrouted_write(line))]
+    return [{"member": h.member(line), "rc": line["rc"],
+             "state": line.get("state"),
+             **{name: ms(line[name] - since) for name in names
+                if name in line}} for line in lines[:WRONG]]
+
+
 def changed(h, labels):
     """What each change of the leader tells."""
     since = measures.event_at(h)
@@ -99,7 +120,10 @@ def changed(h, labels):
             "kinds": measures.failed(h, label)["kinds"],
             "misrouted": measures.misrouted(h, label)["n"],
             "unfinished": sum(line["rc"] == "unfinished" for line in lines),
-            "longest_wait_ms": ms(measures.longest_wait(h, label))}
+            "longest_wait_ms": ms(measures.longest_wait(h, label)),
+            "wrong": wrong(h, label, since)}
+    hold = feedtimes.first_hold(h, since)
+    found["hold_ms"] = ms(hold and hold - since)
     first = measures.first_right_write(h, "write")
     found["first_right_write_ms"] = ms(first and new and first - new[0])
     return found
@@ -118,6 +142,8 @@ def key_bounds(rounds):
     first = [each["first_right_write_ms"] for each in rounds]
     yield said("first right write after writable, median ms", first, 0.5)
     yield most("first right write after writable, most ms", first, 50)
+    yield most("descriptors of the agent, most",
+               [each["agent_descriptors"] for each in rounds], DESCRIPTORS)
     yield said("stall of the machine, most ms",
                [each["stall_ms"] for each in rounds])
 
@@ -196,6 +222,7 @@ def failover(lab, every_ms, folder):
     found = changed(h, ["write", "read"])
     same = found["new"] in (None, found["old"])
     return {"invalid": ["no other leader"] * same or measures.invalid(h),
+            "agent_descriptors": descriptors(lab),
             "killed_to_hold_ms": ms(held and held - at["killed"]),
             "killed_to_ended_ms": ms(at["ended"] and
                                      at["ended"] - at["killed"]),
@@ -242,6 +269,7 @@ def switchover(lab, every_ms, folder):
     # That the machine bore the load is seen by what was served in the end.
     why = [each for each in measures.invalid(h) if "attempts a" not in each]
     return {"invalid": why, "every_ms": every_ms,
+            "agent_descriptors": descriptors(lab),
             **changed(h, ["write", "read"])}
 
 

@@ -26,7 +26,7 @@ def line(**more):
     """A switchover in which all went well."""
     return {"invalid": [], "key_to_feed_ms": [["nobody", 1.0], ["b", -0.5]],
             "writable_to_feed_most_ms": 20.0, "first_right_write_ms": 30.0,
-            "stall_ms": 1.0, "writable_ms": 1500.0, "write": port(),
+            "stall_ms": 1.0, "agent_descriptors": 400, "writable_ms": 1500.0, "write": port(),
             "read": port(), **more}
 
 
@@ -58,6 +58,7 @@ def test_all_is_well(judged):
     ("writable to feed, most ms", {"writable_to_feed_most_ms": None}),
     ("first right write after writable, most ms",
      {"first_right_write_ms": 51.0}),
+    ("descriptors of the agent, most", {"agent_descriptors": 7300}),
     ("write: failed", {"write": port(failed=1)}),
     ("write: unfinished", {"write": port(unfinished=1)}),
     ("read: misrouted", {"read": port(misrouted=1)})])

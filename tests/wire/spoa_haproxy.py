@@ -366,6 +366,34 @@ def test_b4_http_is_told_the_server(site):
         assert any(f'"server":"{s}"' in said for s in server)
 
 
+class QuickToForget(Site):
+    """A connection that a hold needed is closed after 1 s, not 30."""
+
+    def text_of(self, name):
+        text = super().text_of(name)
+        if name == "patroute-spoe.cfg":
+            assert text.count("timeout idle 30s") == 1
+            text = text.replace("timeout idle 30s", "timeout idle 1s")
+        return text
+
+
+def test_b5_what_a_hold_opened_is_closed(folder):
+    """HAProxy (2.6, 3.0) opens a connection for nearly each held stream, in
+    each hold anew: after 77 changes of a leader the agent had 7,300."""
+    def descriptors():
+        return len(os.listdir(f"/proc/{site.agent.process.pid}/fd"))
+    with QuickToForget(folder) as site:
+        before = descriptors()
+        site.tell_nobody()
+        threads, _ = several(5000, 40)
+        wait_until(lambda: descriptors() > before + 10, "a hold's connections")
+        site.tell(N1)
+        for t in threads:
+            t.join()
+        # Some of those that asked at once stay with engine `route`.
+        wait_until(lambda: descriptors() < before + 10, "they are closed", 10)
+
+
 def test_c1_agent_killed_and_back(site):
     site.agent.process.kill()
     site.agent.process.wait()
