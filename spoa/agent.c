@@ -137,14 +137,13 @@ static bool has_place(const struct app *app, const struct intent *it)
 }
 
 static void keep_for_server(struct app *app, struct conn *c,
-    const struct spop_frame *f, const struct intent *it)
+    const struct spop_frame *f, const struct intent *it, struct dur timeout)
 {
 	struct hold_stream s = {c->ref, f->stream_id, f->frame_id, *it};
 
 	/* Who has waited here need not wait for its LSN as well. */
 	s.it.flags |= INTENT_F_WAITED;
-	keep(app, &app->agent.hold, &s,
-	    app->conf->listen[it->listen].hold_timeout);
+	keep(app, &app->agent.hold, &s, timeout);
 	c->held++;
 	app->agent.stats.held++;
 }
@@ -242,7 +241,8 @@ static void take(struct app *app, struct conn *c, const struct spop_frame *f,
 	if (n->engine == NOTIFY_ROUTE)
 		stats_startup(&a->stats, startup, &it);
 	if (must_queue(app, n, &it) && has_place(app, &it)) {
-		keep_for_server(app, c, f, &it);
+		keep_for_server(
+		    app, c, f, &it, app->conf->listen[it.listen].hold_timeout);
 		return;
 	}
 	r = rule(app, &it);
@@ -257,7 +257,8 @@ static void take(struct app *app, struct conn *c, const struct spop_frame *f,
 		} else if (!has_place(app, &it)) {
 			send_to_desk(&r);
 		} else if (n->engine == NOTIFY_HOLD) {
-			keep_for_server(app, c, f, &it);
+			keep_for_server(
+			    app, c, f, &it, decide_hold(&app->decide, &it, &r));
 			return;
 		}
 	}

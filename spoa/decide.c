@@ -190,6 +190,19 @@ struct ruling decide_explain(struct decider *d, const struct intent *it)
 	return r;
 }
 
+struct dur decide_hold(
+    const struct decider *d, const struct intent *it, const struct ruling *r)
+{
+	struct dur whole, brief = dur_ms(DECIDE_READ_HOLD_MS);
+
+	assert(d != NULL && r != NULL && it->listen < d->conf->listen_n);
+	whole = d->conf->listen[it->listen].hold_timeout;
+	if (r->snap == NULL || r->snap->transition ||
+	    r->d.why != SNAP_WHY_NO_REPLICA || is_route_fallback(it))
+		return whole;
+	return whole.us < brief.us ? whole : brief;
+}
+
 unsigned decide_phase(struct decider *d, uint16_t slot)
 {
 	unsigned fresh = decide_fresh(d, slot) != NULL ? 1 : 0;

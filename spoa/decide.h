@@ -19,6 +19,12 @@
  * when it became empty: a replica that comes back in time is worth it.
  */
 #define DECIDE_READ_WAIT_MS 250
+/*
+ * How long a read waits for a replica where it may not fall back, counted from
+ * its own arrival; by then it is refused. A replica that restarts is back in
+ * that time; while the leader changes the wait is the listener's whole hold.
+ */
+#define DECIDE_READ_HOLD_MS 2000
 
 struct decide_cluster {
 	char name[LIM_NAME]; /* empty: a free slot */
@@ -79,6 +85,10 @@ struct ruling decide_route(struct decider *d, const struct intent *it);
 
 /* The same for somebody who only asks: the round-robin does not move. */
 struct ruling decide_explain(struct decider *d, const struct intent *it);
+
+/* How long a connection that got this ruling may wait for a better one. */
+struct dur decide_hold(
+    const struct decider *d, const struct intent *it, const struct ruling *r);
 
 /* The slot of a listener's cluster; the hold's queue too. */
 uint16_t decide_slot(const struct decider *d, const struct intent *it);

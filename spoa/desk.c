@@ -141,8 +141,7 @@ static void explain(
 	out->d = r.d;
 	out->want = it->want;
 	out->since_s = since_s(d, c, it->want);
-	out->held_s =
-	    dur_to_ms(dc->app->conf->listen[it->listen].hold_timeout) / 1000;
+	out->held_s = dur_to_ms(decide_hold(d, it, &r)) / 1000;
 }
 
 static enum step refuse(struct desk_conn *dc)

@@ -180,7 +180,9 @@ static const struct conf_key keys[] = {
 	"the member's tag patroute_weight, 0 to 256, or 100; 0: no reads."},
     {"cluster", "read_fallback", CONF_ENUM, false, false,
 	CLUSTER(read_fallback), 0, 0, fallbacks, "primary",
-	"Where reads go when no replica is left."},
+	"Where reads go when no replica is left: to the primary after a "
+	"quarter of a second; or nowhere, and a read is refused after 2 "
+	"seconds (while the leader changes after hold_timeout)."},
 
     {"listen", "port", CONF_NUMBER, true, true, LISTEN(port), 1, 65535, NULL,
 	NULL, "The port of the bind line."},

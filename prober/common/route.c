@@ -175,15 +175,21 @@ static bool waits_for_lsn(const struct snapshot *snap, const struct intent *it)
 	return pool.n > 0;
 }
 
+bool is_route_fallback(const struct intent *it)
+{
+	return (it->flags & INTENT_F_FALLBACK) != 0 || it->want == INTENT_ANY ||
+	    it->min_lsn > 0;
+}
+
 /* No replica will do; but one may come, so a read is never refused here. */
 static struct decision decide_fallback(
     const struct snapshot *snap, const struct intent *it)
 {
-	bool may = (it->flags & INTENT_F_FALLBACK) != 0 ||
-	    it->want == INTENT_ANY || it->min_lsn > 0;
 	struct decision d = decide_write(snap, ROUTE_ACT_FALLBACK);
 
-	return d.kind == ROUTE_TO && may ? d : wait_for(SNAP_WHY_NO_REPLICA);
+	return d.kind == ROUTE_TO && is_route_fallback(it)
+	    ? d
+	    : wait_for(SNAP_WHY_NO_REPLICA);
 }
 
 static struct decision decide_read(

@@ -75,6 +75,9 @@ struct rr {
 struct decision route_decide(
     const struct snapshot *snap, const struct intent *it, struct rr *rr);
 
+/* May this read be served by the write target where no replica will do? */
+bool is_route_fallback(const struct intent *it);
+
 /* "write", "read", "fallback", "hold", "desk"; "" for ROUTE_ACT_NONE. */
 const char *route_action_name(enum route_action a);
 

@@ -120,6 +120,29 @@ def test_a5_they_take_no_place_of_others(folder):
         wait_until(lambda: site.prober.stats["lsn_now"] == 0, "gone")
 
 
+def test_a6_who_may_not_fall_back_is_refused_soon(folder):
+    """Long before hold_timeout, with the reason."""
+    listen = Agent.LISTEN.replace(
+        "target = replica\n", "target = replica\n\tfallback = none\n", 1)
+    site = Site(folder, hold_timeout="60s")
+    site.agent.write(listen)
+    with site:
+        c = site.conn()
+        site.prober.told(site.prober.tell([leader("a")], 0))
+        assert c.ask(route(1, 1, "read")).vars == {
+            "action": "hold", "reason": "no-replica"}
+        began = time.monotonic()
+        c.send(hold(2, 1, "read"))
+        f = c.next()
+        assert f.vars == {"action": "desk", "reason": "no-replica"}
+        assert time.monotonic() - began >= 1.9
+        # A replica that is there in time is taken.
+        c.send(hold(3, 1, "read"))
+        assert site.stats(held=2)["hold_now"] == 1
+        tell(site, 1)
+        assert c.next().vars["server"] == "b"
+
+
 def test_b1_each_listener_has_its_own_hold(folder):
     listen = Agent.LISTEN.replace(
         "target = primary\n", "target = primary\n\thold_max = 1\n"

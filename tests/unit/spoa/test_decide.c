@@ -11,6 +11,10 @@ static const char text[] =
     "listen read { port = 5001 cluster = main target = replica }\n"
     "listen mixed { port = 5002 cluster = main target = replica "
     "startup_options = true }\n"
+    "listen strict { port = 5004 cluster = main target = replica "
+    "fallback = none }\n"
+    "listen hasty { port = 5005 cluster = main target = replica "
+    "fallback = none hold_timeout = 100ms }\n"
     "listen far { port = 5003 cluster = other target = primary }\n";
 
 static struct decider d;
@@ -187,6 +191,42 @@ static void an_empty_pool_waits_briefly(void **state)
 	assert_int_equal(ask("read", none).d.action, ROUTE_ACT_READ);
 }
 
+static struct dur hold_of(const char *listen)
+{
+	struct notify n = {.listen = slice_str(listen)};
+	struct intent it;
+	struct ruling r;
+
+	assert_int_equal(decide_intent(&d, &n, &it), DECIDE_STARTUP_OK);
+	r = decide_route(&d, &it);
+	assert_int_equal(r.d.kind, ROUTE_WAIT);
+	return decide_hold(&d, &it, &r);
+}
+
+/* Where the primary is no choice there is little to wait for, unless a change
+   of the leader is what took the replicas. */
+static void who_may_not_fall_back_waits_briefly(void **state)
+{
+	struct snapshot s = without_readers();
+
+	(void)state;
+	tell(s, 1000);
+	assert_int_equal(hold_of("strict").us, DECIDE_READ_HOLD_MS * 1000);
+	assert_int_equal(hold_of("hasty").us, 100000);
+	s.transition = true;
+	tell(s, 2000);
+	assert_int_equal(hold_of("strict").us, 10000000);
+	/* Whom a leader would help waits for one. */
+	s.transition = false;
+	s.write = -1;
+	s.write_why = SNAP_WHY_SILENT;
+	s.m[0].role = SNAP_ROLE_NONE;
+	tell(s, 3000);
+	assert_int_equal(hold_of("read").us, 10000000);
+	assert_int_equal(hold_of("write").us, 10000000);
+	assert_int_equal(hold_of("strict").us, DECIDE_READ_HOLD_MS * 1000);
+}
+
 static void explaining_moves_nothing(void **state)
 {
 	struct notify n = {.listen = slice_str("read")};
@@ -243,6 +283,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(fresh_by_the_pass, begin, end),
 	    cmocka_unit_test_setup_teardown(
 		an_empty_pool_waits_briefly, begin, end),
+	    cmocka_unit_test_setup_teardown(
+		who_may_not_fall_back_waits_briefly, begin, end),
 	    cmocka_unit_test_setup_teardown(
 		explaining_moves_nothing, begin, end),
 	    cmocka_unit_test_setup_teardown(slots_survive_a_reload, begin, end),
