@@ -26,8 +26,8 @@ def line(**more):
     """A switchover in which all went well."""
     return {"invalid": [], "key_to_feed_ms": [["nobody", 1.0], ["b", -0.5]],
             "writable_to_feed_most_ms": 20.0, "first_right_write_ms": 30.0,
-            "stall_ms": 1.0, "agent_descriptors": 400, "writable_ms": 1500.0, "write": port(),
-            "read": port(), **more}
+            "stall_ms": 1.0, "agent_descriptors": 400,
+            "writable_ms": 1500.0, "write": port(), "read": port(), **more}
 
 
 @pytest.fixture
