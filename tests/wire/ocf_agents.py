@@ -149,7 +149,7 @@ def test_c2_an_upgrade_under_way(ra):
     """The program's file is removed, half there, and another one."""
     whole = ra.folder / "whole"
     shutil.copy(ra.parameters["binary"], whole)
-    binary = ra.parameters["binary"] = ra.folder / "program"
+    binary = ra.parameters["binary"] = ra.folder / "the program"
     shutil.copy(whole, binary)
     pid = ra.started()
     binary.unlink()
