@@ -9,6 +9,7 @@ import path
 import pytest
 from clients import Client
 from patroute_lab import Lab
+from scenarios import run_once
 
 HAPS = ("hap1", "hap2", "hap3")
 
@@ -97,3 +98,30 @@ def test_zookeeper(zookeeper_lab, wait_until):
     wait_until("the next leader", 60, lambda: path.verdict(lab)["write"])
     assert not leads(new)
     assert lab.psql(5000, "SELECT NOT pg_is_in_recovery()") == "t"
+
+
+@pytest.mark.parametrize("event", ["switchover", "kill"])
+def test_delay_beside_the_classic_way(lab, hidden_etcd, tmp_path, event,
+                                      wait_until):
+    """How late a new leader is seen without its key, and never later than
+    by the stock classic configuration in the same HAProxy."""
+    demand_less_proof(lab, wait_until)
+    h = path.measured(lambda: run_once(
+        lab, event, path.targets(), tmp_path / "h.jsonl", after=8.0))
+    found = path.numbers(h)
+    for label in ("write", "classic-write", "read", "classic-read"):
+        each = found[label]
+        print(f"\n  {event} {label}: first right write "
+              f"{each['first_right_write']}, misrouted "
+              f"{each['misrouted']['n']}, failed {each['failed']['n']}, "
+              f"longest wait {each['longest_wait']}")
+    with path.explained(lab, h, path.OURS):
+        for ours, classic in path.CONTROL.items():
+            for count in ("misrouted", "failed"):
+                assert found[ours][count]["n"] <= found[classic][count]["n"]
+        assert found["write"]["first_right_write"] <= \
+            found["classic-write"]["first_right_write"]
+        assert found["write"]["misrouted"]["n"] == 0
+    for hap in HAPS:
+        wait_until("all is told as before", 30, lambda h=hap: path.verdict(
+            lab, h)["proof"] == "claim+sql")
