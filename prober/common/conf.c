@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define LIST_CLOSED ';'
+#define NO_MEMORY "no memory to read it"
 
 bool conf_fail(const struct conf_src *src, int line, const char *fmt, ...)
 {
@@ -89,10 +90,9 @@ __attribute__((format(printf, 2, 0))) static void on_error_cb(
 		return; /* the first sentence is the cause */
 	(void)vsnprintf(said, sizeof(said), fmt, ap);
 	/* It names tokens as they came out of a string's escapes. */
-	for (char *p = said; *p != '\0'; p++) {
+	for (char *p = said; *p != '\0'; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
-	}
 	(void)snprintf(text, sizeof(text), "%s%s%s, expected ",
 	    is_root(cfg) ? "" : cfg->name, is_root(cfg) ? "" : ": ", said);
 	while (expected[i].said != NULL &&
@@ -237,14 +237,27 @@ static bool parse_failed(const struct conf_src *src)
 		for (unsigned i = 0; i < n; i++) {
 			cfg_t *sec = cfg_getnsec(src->root, s->name, i);
 
-			if (sec->comment != NULL)
+			/* None where its memory was what was missing. */
+			if (sec != NULL && sec->comment != NULL)
 				return conf_fail(
 				    src, sec->line, "%s", sec->comment);
 		}
 	}
 	return conf_fail(src, src->root->line, "%s",
-	    src->root->comment != NULL ? src->root->comment
-				       : "no memory to read it");
+	    src->root->comment != NULL ? src->root->comment : NO_MEMORY);
+}
+
+/*
+ * libconfuse takes memory to look an option up, and without it says that there
+ * is none: which must not become a default.
+ */
+static cfg_opt_t *find(const struct conf_src *src, cfg_t *sec, const char *name)
+{
+	cfg_opt_t *opt = sec != NULL ? cfg_getopt(sec, name) : NULL;
+
+	if (opt == NULL)
+		(void)conf_fail(src, 0, NO_MEMORY);
+	return opt;
 }
 
 /* "section.key" */
@@ -259,8 +272,12 @@ static bool read_value(const struct conf_src *src, const struct conf *c,
     const struct conf_key *k, cfg_t *sec, void *base)
 {
 	char key[LIM_TEXT], want[CONF_EXPECTED], got[LOG_TEXT];
-	unsigned n = cfg_size(sec, k->name);
+	cfg_opt_t *opt = find(src, sec, k->name);
+	unsigned n;
 
+	if (opt == NULL)
+		return false;
+	n = cfg_opt_size(opt);
 	if (n == 0 && k->required)
 		return conf_fail(src, sec->line, "%s: missing, expected %s",
 		    key_text(k, key), conf_expected(k, want));
@@ -275,7 +292,7 @@ static bool read_value(const struct conf_src *src, const struct conf *c,
 		    "%s: %u values, expected at most %lld", key_text(k, key), n,
 		    (long long)k->max);
 	for (unsigned i = 0; i < n; i++) {
-		struct slice v = slice_str(cfg_getnstr(sec, k->name, i));
+		struct slice v = slice_str(cfg_opt_getnstr(opt, i));
 
 		if (!conf_set(c, k, base, v))
 			return conf_fail(src, conf_line(sec, k->name, i),
@@ -304,8 +321,11 @@ static bool read_title(
 {
 	static const struct conf_key label = {.type = CONF_LABEL};
 	char want[CONF_EXPECTED], got[LOG_TEXT];
-	struct slice title = slice_str(cfg_title(sec));
+	struct slice title;
 
+	if (sec == NULL)
+		return conf_fail(src, 0, NO_MEMORY);
+	title = slice_str(cfg_title(sec));
 	if (is_conf_label(title) && slice_copy(title, name, LIM_NAME))
 		return true;
 	return conf_fail(src, sec->line,
@@ -344,7 +364,10 @@ static bool read_listen(
 		    "listen.cluster: missing, expected the name of one of the "
 		    "%u clusters",
 		    (unsigned)c->cluster_n);
-	if (cfg_size(sec, "fallback") == 0)
+	cfg_opt_t *fallback = find(src, sec, "fallback");
+	if (fallback == NULL)
+		return false;
+	if (cfg_opt_size(fallback) == 0)
 		l->fallback = c->cluster[l->cluster].read_fallback;
 	return true;
 }
@@ -389,7 +412,7 @@ static bool read_all(const struct conf_src *src, struct conf *c)
 	c->cluster = calloc(c->cluster_n, sizeof(*c->cluster));
 	c->listen = calloc(c->listen_n, sizeof(*c->listen));
 	if (c->cluster == NULL || c->listen == NULL)
-		return conf_fail(src, 0, "no memory to read it");
+		return conf_fail(src, 0, NO_MEMORY);
 	if (!read_section(src, c, "", src->root, c))
 		return false;
 	for (uint16_t i = 0; i < c->cluster_n; i++) {
@@ -416,7 +439,7 @@ static struct conf *parse_text(const struct conf_src *in, char *text)
 
 	src.root = new_root();
 	if (c == NULL || src.root == NULL) {
-		(void)conf_fail(&src, 0, "no memory to read it");
+		(void)conf_fail(&src, 0, NO_MEMORY);
 		goto bad;
 	}
 	if (cfg_parse_buf(src.root, text) != CFG_SUCCESS) {
@@ -451,7 +474,7 @@ struct conf *conf_parse(
 	}
 	copy = malloc(text.len + 1);
 	if (copy == NULL) {
-		(void)conf_fail(&src, 0, "no memory to read it");
+		(void)conf_fail(&src, 0, NO_MEMORY);
 		return NULL;
 	}
 	if (text.len > 0)
@@ -567,14 +590,4 @@ struct intent conf_listen_intent(const struct conf *c, uint16_t listen)
 	    .flags = (uint8_t)flags,
 	    .max_lag_bytes = l->max_lag.bytes,
 	    .max_lag_ms = l->max_lag.ms};
-}
-
-const char *conf_server_of(const struct conf_cluster *c, const char *member)
-{
-	assert(c != NULL && member != NULL);
-	for (unsigned i = 0; i < c->map_n; i++) {
-		if (strcmp(c->map[i].member, member) == 0)
-			return c->map[i].server;
-	}
-	return member;
 }

@@ -1,5 +1,6 @@
 /*
- * conf_files.c - the files that a cluster's keys name; see conf_int.h.
+ * conf_files.c - the files that a cluster's keys name, see conf_int.h, and what
+ * they say of one member.
  */
 #include "conf_int.h"
 
@@ -177,4 +178,14 @@ const struct conf_probe_at *conf_probe_at(
 			found = at;
 	}
 	return found;
+}
+
+const char *conf_server_of(const struct conf_cluster *c, const char *member)
+{
+	assert(c != NULL && member != NULL);
+	for (unsigned i = 0; i < c->map_n; i++) {
+		if (strcmp(c->map[i].member, member) == 0)
+			return c->map[i].server;
+	}
+	return member;
 }
