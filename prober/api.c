@@ -28,6 +28,7 @@
 #define SERVER_MAGIC 0x61706973u
 #define CONNECTIONS 256
 #define IDLE_S 10u
+#define UNWATCHED_S 0.1
 
 struct server {
 	unsigned magic;
@@ -188,17 +189,23 @@ static void server_io_cb(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct server *s = w->data;
 
-	(void)loop, (void)revents;
 	assert(s->magic == SERVER_MAGIC);
 	server_run(s);
+	if ((revents & EV_ERROR) == 0)
+		return;
+	/* libev has stopped watching it: once more, soon. */
+	ev_timer_stop(loop, &s->timeout);
+	ev_timer_set(&s->timeout, UNWATCHED_S, 0.);
+	ev_timer_start(loop, &s->timeout);
 }
 
 static void server_timeout_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct server *s = w->data;
 
-	(void)loop, (void)revents;
+	(void)revents;
 	assert(s->magic == SERVER_MAGIC);
+	ev_io_start(loop, &s->io); /* nothing while it is watched */
 	server_run(s);
 }
 

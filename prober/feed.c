@@ -195,9 +195,12 @@ static void out_cb(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct conn *c = w->data;
 
-	(void)loop, (void)revents;
+	(void)loop;
 	assert(c->magic == CONN_MAGIC);
-	conn_write(c);
+	if ((revents & EV_ERROR) != 0)
+		conn_close(c, "not-watched");
+	else
+		conn_write(c);
 }
 
 static void hello_cb(struct ev_loop *loop, ev_timer *w, int revents)
@@ -321,8 +324,12 @@ static void in_cb(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct conn *c = w->data;
 
-	(void)loop, (void)revents;
+	(void)loop;
 	assert(c->magic == CONN_MAGIC);
+	if ((revents & EV_ERROR) != 0) { /* libev has stopped watching it */
+		conn_close(c, "not-watched");
+		return;
+	}
 	for (int i = 0; i < MESSAGES_A_TURN && conn_read(c); i++)
 		continue;
 }
@@ -375,8 +382,12 @@ static void accept_cb(struct ev_loop *loop, ev_io *w, int revents)
 	struct feed *f = w->data;
 	struct conn *c;
 
-	(void)revents;
 	assert(f->magic == FEED_MAGIC);
+	if ((revents & EV_ERROR) != 0) { /* libev has stopped watching it */
+		feed_pause(f, "not-watched");
+		ev_timer_again(loop, &f->pause);
+		return;
+	}
 	c = free_place(f);
 	if (c == NULL) {
 		/* conn_close() starts it again. */

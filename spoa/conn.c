@@ -385,9 +385,10 @@ static void conn_read_cb(struct ev_loop *loop, ev_io *w, int revents)
 	struct conn *c = conn_of(w->data);
 
 	(void)loop;
-	(void)revents;
 	/* What OpenSSL has already taken the kernel tells of no second time. */
-	if (has_more(c) || conns_hear(&c->app->conns, c))
+	if ((revents & EV_ERROR) != 0) /* libev has stopped watching it */
+		conn_close(c, "not watched: no memory");
+	else if (has_more(c) || conns_hear(&c->app->conns, c))
 		(void)conn_pass(c);
 }
 
@@ -396,7 +397,10 @@ static void conn_write_cb(struct ev_loop *loop, ev_io *w, int revents)
 	struct conn *c = conn_of(w->data);
 
 	(void)loop;
-	(void)revents;
+	if ((revents & EV_ERROR) != 0) {
+		conn_close(c, "not watched: no memory");
+		return;
+	}
 	if (!flush(c))
 		return;
 	decide_pass(&c->app->decide, mono_now());

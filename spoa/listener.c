@@ -126,8 +126,10 @@ static void listen_cb(struct ev_loop *loop, ev_io *w, int revents)
 	    (struct listener *)((char *)w - offsetof(struct listener, io));
 
 	(void)loop;
-	(void)revents;
-	accept_some(w->data, l, ACCEPT_TURN);
+	if ((revents & EV_ERROR) != 0) /* libev has stopped watching it */
+		pause_one(w->data, l, "not watched: no memory");
+	else
+		accept_some(w->data, l, ACCEPT_TURN);
 }
 
 void listeners_resume(struct listeners *ls)

@@ -429,9 +429,10 @@ static void on_io_cb(struct ev_loop *loop, ev_io *w, int revents)
 	struct feed_client *fc = fc_of(w->data);
 
 	(void)loop;
-	if ((revents & EV_READ) != 0 && !read_some(fc))
-		return;
-	fc_flush(fc);
+	if ((revents & EV_ERROR) != 0) /* libev has stopped watching it */
+		fc_drop(fc, "not watched: no memory");
+	else if ((revents & EV_READ) == 0 || read_some(fc))
+		fc_flush(fc);
 }
 
 static void on_ping_cb(struct ev_loop *loop, ev_timer *w, int revents)
