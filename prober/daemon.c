@@ -25,7 +25,11 @@ static uint32_t files_needed(const struct conf *conf)
 void daemon_limits(const struct conf *conf)
 {
 	assert(conf != NULL);
-	(void)process_files(files_needed(conf));
+	uint32_t want = files_needed(conf), have = process_files(want);
+	if (have < want)
+		log_warnx("start limit=nofile have=%u expected=%u clusters=%u: "
+			  "members may be too many to be asked",
+		    have, want, conf->cluster_n);
 }
 
 static int listen_unix(const char *conf_path, const char *key, const char *path,
