@@ -14,6 +14,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e"),
 import rounds  # noqa: E402
 import rounds_bounds  # noqa: E402
 import rounds_held  # noqa: E402
+from history import MS  # noqa: E402
 
 
 def port(**more):
@@ -81,6 +82,11 @@ def test_quantile():
 
 
 def test_order_of_the_held():
-    served = [(0, 10, 50, "R"), (1, 20, 60, "R"), (2, 30, 70, "R")]
+    def client(came, served):
+        return (0, came * MS, served * MS, "R")
+    served = [client(10, 50), client(20, 60), client(30, 70)]
     assert rounds_held.order(served) == 0
-    assert rounds_held.order([(0, 10, 71, "R")] + served[1:]) == 20
+    assert rounds_held.order([client(10, 74)] + served[1:]) == 20 * MS
+    # Let go in one turn.
+    assert rounds_held.order([client(10, 72)] + served[1:]) == 10 * MS
+    assert rounds_held.order([client(10, 61)] + served[1:]) == 0
