@@ -211,8 +211,10 @@ def bounds(rounds):
     yield none("not served", [HELD - each["served"] for each in rounds])
     yield none("served before there was a leader",
                [each["early"] for each in rounds])
+    # Two threads of HAProxy, each with many connections to the agent, ask in
+    # an order of their own: by so much, of 1,000 that came within 1 s.
     yield most("out of order by, ms", [each["out_of_order_ms"]
-                                       for each in rounds], 10)
+                                       for each in rounds], 20)
     yield ("held least, ms", min(each["held_least_ms"] for each in rounds),
            None, None)
     yield said("held most, ms", [each["held_most_ms"] for each in rounds])
