@@ -126,6 +126,44 @@ def test_failover(lab, story, wait_until):
 
 
 @pytest.mark.slow
+def test_pending_restart(lab, story, wait_until):
+    """A parameter waits for a restart: shown of each member, and no more."""
+    def pending():
+        return {m["name"]: m["evidence"]["rest"]["pending_restart"]
+                for m in path.verdict(lab, HAP)["members"]}
+
+    def connections(n):
+        config(lab, postgresql={"parameters": {"max_connections": str(n)}})
+    _, name, _, _ = roles(lab)
+    assert not any(pending().values())
+    try:
+        connections(301)
+        wait_until("it is shown of all", 40, lambda: all(pending().values()))
+        assert story.now() == (name, "leader")
+    finally:
+        connections(300)
+    wait_until("no more", 40, lambda: not any(pending().values()))
+    assert story.changes() == []
+
+
+@pytest.mark.slow
+def test_etcd_quorum_lost_and_back(lab, story, wait_until):
+    """Two of three stand still: the one that is left proves nothing."""
+    _, name, _, _ = roles(lab)
+    for host in ETCD[:2]:
+        lab.freeze(host, "etcd")
+    try:
+        wait_until("by /primary", 15,
+                   lambda: story.now() == (name, "primary-200"))
+        assert lab.psql(5000, "SELECT NOT pg_is_in_recovery()") == "t"
+    finally:
+        for host in ETCD[:2]:
+            lab.thaw(host, "etcd")
+    wait_until("by the key", 20, lambda: story.now() == (name, "leader"))
+    assert story.writes() == [(name, "primary-200"), (name, "leader")]
+
+
+@pytest.mark.slow
 def test_reinit(lab, story, wait_until):
     """A replica is made anew: not read until it runs and follows."""
     _, _, replica, reader = roles(lab)
