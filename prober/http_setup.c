@@ -88,10 +88,16 @@ static CURLcode trust_cb(CURL *easy, void *ctx, void *arg)
 	return CURLE_OK;
 }
 
-/* In place of the authorities that curl would parse. */
+/*
+ * In place of the authorities that curl would parse. curl may set up its own
+ * after the callback, and what it keeps of them it knows by CAINFO alone: one
+ * cluster's would be every other's.
+ */
 static bool set_trust(CURL *easy, struct x509_store_st *trust)
 {
-	return curl_easy_setopt(easy, CURLOPT_CAINFO, NULL) == CURLE_OK &&
+	return curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L) ==
+	    CURLE_OK &&
+	    curl_easy_setopt(easy, CURLOPT_CAINFO, NULL) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, trust) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, trust_cb) ==

@@ -13,7 +13,8 @@
  *
  * Commands come on standard input, a line each: "ask", "primary", "cluster",
  * "every MS" (ask again so long after each answer; 0: at the end of each at
- * once), "target ADDR PORT", "get NAME", "reload", "api [N]" (of the N-th
+ * once), "target ADDR PORT", "trust CA PORT" (as a member of another
+ * cluster, with that REST_CA), "get NAME", "reload", "api [N]" (of the N-th
  * prefix, from 0). KEY: api, auth, ca, cert, key; with a ca each endpoint is
  * spoken with by TLS. At its end everything is freed, so that a leak checker
  * sees it.
@@ -214,6 +215,41 @@ static void change_cb(void *arg)
 	(void)printf("{\"kind\":\"change\"}\n");
 }
 
+static void copy_env(const char *key, char to[static LIM_TEXT])
+{
+	const char *value = getenv(key);
+
+	if (value != NULL)
+		(void)slice_copy(slice_str(value), to, LIM_TEXT);
+}
+
+static bool read_creds(struct driver *d)
+{
+	struct conf_cluster conf = {0};
+
+	copy_env("REST_CA", conf.rest_ca);
+	copy_env("REST_CERT", conf.rest_cert);
+	copy_env("REST_KEY", conf.rest_key);
+	copy_env("REST_AUTH", conf.rest_auth);
+	return creds_read(&conf, &d->creds);
+}
+
+/* A member of a cluster as the environment has it, by the one client. */
+static bool start_patroni(struct driver *d)
+{
+	const struct patroni_cfg cfg = {
+	    .creds = &d->creds, .roster = roster_cb, .arg = d};
+	const struct sink sink = {.item = item_cb, .arg = d};
+
+	patroni_probe_free(d->patroni);
+	creds_free(&d->creds);
+	d->patroni = NULL;
+	if (!read_creds(d))
+		return false;
+	d->patroni = patroni_probe_new(d->http, &cfg, &sink, 7);
+	return d->patroni != NULL;
+}
+
 static void obey(struct driver *d, char *line)
 {
 	char *save = NULL;
@@ -237,6 +273,10 @@ static void obey(struct driver *d, char *line)
 		ask(d);
 	} else if (strcmp(word, "target") == 0 && b != NULL) {
 		set_target(d, a, b);
+	} else if (strcmp(word, "trust") == 0 && b != NULL) {
+		if (setenv("REST_CA", a, 1) != 0 || !start_patroni(d))
+			ev_break(d->loop, EVBREAK_ALL);
+		set_target(d, "127.0.0.1", b);
 	} else if (strcmp(word, "reload") == 0 && d->etcd != NULL) {
 		etcd_reload(d->etcd);
 	} else if (strcmp(word, "api") == 0 && d->etcd != NULL) {
@@ -355,25 +395,6 @@ static bool start_etcd(struct driver *d, int argc, char **argv)
 	return true;
 }
 
-static void copy_env(const char *key, char to[static LIM_TEXT])
-{
-	const char *value = getenv(key);
-
-	if (value != NULL)
-		(void)slice_copy(slice_str(value), to, LIM_TEXT);
-}
-
-static bool read_creds(struct driver *d)
-{
-	struct conf_cluster conf = {0};
-
-	copy_env("REST_CA", conf.rest_ca);
-	copy_env("REST_CERT", conf.rest_cert);
-	copy_env("REST_KEY", conf.rest_key);
-	copy_env("REST_AUTH", conf.rest_auth);
-	return creds_read(&conf, &d->creds);
-}
-
 static void set_tls(struct pg_cfg *cfg)
 {
 	const char *mode = getenv("SQL_VERIFY");
@@ -395,12 +416,8 @@ static bool start(struct driver *d, int argc, char **argv)
 	if (strcmp(what, "etcd") == 0 && argc > 3)
 		return start_etcd(d, argc, argv);
 	if (strcmp(what, "patroni") == 0 && argc == 4) {
-		const struct patroni_cfg patroni = {
-		    .creds = &d->creds, .roster = roster_cb, .arg = d};
-
-		if (!read_creds(d))
+		if (!start_patroni(d))
 			return false;
-		d->patroni = patroni_probe_new(d->http, &patroni, &sink, 7);
 	} else if (strcmp(what, "sql") == 0 && argc == 7) {
 		(void)slice_copy(
 		    slice_str(argv[4]), cfg.user, sizeof(cfg.user));

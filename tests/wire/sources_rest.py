@@ -217,6 +217,23 @@ def test_tls_is_verified(ca, tmp_path):
         assert heard(d) == "tls"
 
 
+def test_each_cluster_has_authorities_of_its_own(ca, tmp_path):
+    """One client asks for all clusters, and curl keeps what it once read."""
+    other = Authority(tmp_path, "other")
+    tls = [server_tls(a, a.cert("db1")) for a in (ca, other)]
+    with Peer(answers(reply(STATUS)), tls=tls[0]) as one, \
+            Peer(answers(reply(STATUS)), tls=tls[1]) as two, Driver(
+            "patroni", "127.0.0.1", one.port, REST_TLS=1, REST_CA=ca.pem,
+            PEER_NAME="db1") as d:
+        assert heard(d) == "ok"
+        d.say(f"trust {other.pem} {two.port}")
+        assert heard(d) == "ok"
+        d.say(f"trust {other.pem} {one.port}")
+        assert heard(d) == "tls"
+        d.say(f"trust {ca.pem} {one.port}")
+        assert heard(d) == "ok"
+
+
 def test_a_session_of_tls_is_resumed_with_whom_it_was_made(ca, tmp_path):
     """It saves half of what a request costs, and proves who answers."""
     resumed = []
