@@ -190,14 +190,28 @@ struct ruling decide_explain(struct decider *d, const struct intent *it)
 	return r;
 }
 
+/* The leader changes, or changed so lately that replicas are still on the way
+   to it: the first to wait was promised to be served. */
+static bool is_changing(const struct decider *d, const struct snapshot *snap,
+    const struct conf_listen *l)
+{
+	const struct decide_cluster *c = &d->cluster[d->slot_of[l->cluster]];
+
+	return snap->transition ||
+	    mono_sub(d->now, c->write_since).us <
+	    d->conf->cluster[l->cluster].follow_grace.us;
+}
+
 struct dur decide_hold(
     const struct decider *d, const struct intent *it, const struct ruling *r)
 {
 	struct dur whole, brief = dur_ms(DECIDE_READ_HOLD_MS);
+	const struct conf_listen *l;
 
 	assert(d != NULL && r != NULL && it->listen < d->conf->listen_n);
-	whole = d->conf->listen[it->listen].hold_timeout;
-	if (r->snap == NULL || r->snap->transition ||
+	l = &d->conf->listen[it->listen];
+	whole = l->hold_timeout;
+	if (r->snap == NULL || is_changing(d, r->snap, l) ||
 	    r->d.why != SNAP_WHY_NO_REPLICA || is_route_fallback(it))
 		return whole;
 	return whole.us < brief.us ? whole : brief;

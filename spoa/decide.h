@@ -22,7 +22,8 @@
 /*
  * How long a read waits for a replica where it may not fall back, counted from
  * its own arrival; by then it is refused. A replica that restarts is back in
- * that time; while the leader changes the wait is the listener's whole hold.
+ * that time; while the leader changes, and for follow_grace after, the wait is
+ * the listener's whole hold.
  */
 #define DECIDE_READ_HOLD_MS 2000
 

@@ -182,7 +182,8 @@ static const struct conf_key keys[] = {
 	CLUSTER(read_fallback), 0, 0, fallbacks, "primary",
 	"Where reads go when no replica is left: to the primary after a "
 	"quarter of a second; or nowhere, and a read is refused after 2 "
-	"seconds (while the leader changes after hold_timeout)."},
+	"seconds (while the leader changes, and for follow_grace after, when "
+	"hold_timeout is over)."},
 
     {"listen", "port", CONF_NUMBER, true, true, LISTEN(port), 1, 65535, NULL,
 	NULL, "The port of the bind line."},
@@ -246,8 +247,9 @@ static const struct conf_key keys[] = {
 	"How old a verdict may be, its evidence's age included."},
     {"agent", "hold_timeout", CONF_DURATION, false, true, AGENT(hold_timeout),
 	100 * MS, 10 * MINUTE, NULL, "10s",
-	"How long a connection waits for a leader. Below the hold engine's "
-	"`timeout processing` in HAProxy."},
+	"How long a connection waits for a leader. Below what HAProxy waits: "
+	"the hold engine's `timeout processing` and its agent's `timeout "
+	"idle`, the frontend's `inspect-delay`."},
     {"agent", "early_hold", CONF_DURATION, false, false, AGENT(early_hold), 0,
 	MINUTE, NULL, "2s",
 	"How long at most connections wait because a switchover was asked for, "

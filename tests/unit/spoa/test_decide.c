@@ -210,6 +210,11 @@ static void who_may_not_fall_back_waits_briefly(void **state)
 	struct snapshot s = without_readers();
 
 	(void)state;
+	/* Replicas are on the way to a leader that was confirmed just now. */
+	s.since_ms = 9999;
+	tell(s, 1000);
+	assert_int_equal(hold_of("strict").us, 10000000);
+	s.since_ms = 10000;
 	tell(s, 1000);
 	assert_int_equal(hold_of("strict").us, DECIDE_READ_HOLD_MS * 1000);
 	assert_int_equal(hold_of("hasty").us, 100000);
