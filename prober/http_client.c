@@ -397,7 +397,8 @@ static void deadline_cb(struct ev_loop *loop, ev_timer *w, int revents)
 		ev_timer_start(loop, w);
 		return;
 	}
-	finish(r, r->local ? EV_RC_LOCAL : EV_RC_TIMEOUT);
+	/* Who never had its turn heard no silence. */
+	finish(r, r->local || !r->started ? EV_RC_LOCAL : EV_RC_TIMEOUT);
 }
 
 /* Each of these either is in every curl we build with or fails the build. */

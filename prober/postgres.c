@@ -27,6 +27,7 @@
 #define PROBE_MAGIC 0x50675072u
 #define IO_PRIORITY 1    /* data that arrived is read before a deadline */
 #define BEGIN_PER_TURN 2 /* connections begun in one turn of the loop */
+#define BEGIN_MS 50 /* one at least, however much those begun have to say */
 #define POLLS_PER_TURN 4 /* one may cost 3 ms (SCRAM) */
 
 enum pg_state {
@@ -44,6 +45,7 @@ struct pg_client {
 	ev_check turn;  /* a new turn of the loop: new budgets */
 	ev_timer begin; /* 0 s, while somebody is queued */
 	unsigned begun, polled;
+	struct mono began_at;           /* the last one */
 	struct pg_probe *first, **last; /* queued */
 };
 
@@ -148,6 +150,10 @@ static void watch(struct pg_probe *p, int events)
 {
 	int fd = PQsocket(p->conn);
 
+	/* Nothing to tell the kernel, as with most answers. */
+	if (ev_is_active(&p->io) && p->io.fd == fd &&
+	    (p->io.events & (EV_READ | EV_WRITE)) == events)
+		return;
 	ev_io_stop(p->client->loop, &p->io);
 	if (fd == -1)
 		return;
@@ -357,7 +363,8 @@ static void deadline_cb(struct ev_loop *loop, ev_timer *w, int revents)
 		ev_timer_start(loop, w);
 		return;
 	}
-	conclude(p, EV_RC_TIMEOUT);
+	/* Who never had its turn heard no silence. */
+	conclude(p, p->state == PG_QUEUED ? EV_RC_LOCAL : EV_RC_TIMEOUT);
 }
 
 static void begin_connection(struct pg_probe *p)
@@ -378,13 +385,30 @@ static void begin_connection(struct pg_probe *p)
 	watch(p, EV_WRITE);
 }
 
+/*
+ * What has begun is ended first: hundreds of logins at our start would all be
+ * half done when their time is over. Silent peers need no turn, so they hold
+ * nobody up; those that say a little again and again, not for long.
+ */
+static bool has_room(struct pg_client *c)
+{
+	struct mono now = mono_now();
+
+	if (c->begun >= BEGIN_PER_TURN ||
+	    (c->polled >= POLLS_PER_TURN &&
+		mono_sub(now, c->began_at).us < dur_ms(BEGIN_MS).us))
+		return false;
+	c->began_at = now;
+	return true;
+}
+
 static void begin_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct pg_client *c = client_of(w->data);
 	struct pg_probe *p;
 
 	(void)revents;
-	while (c->first != NULL && c->begun < BEGIN_PER_TURN) {
+	while (c->first != NULL && has_room(c)) {
 		p = c->first;
 		unqueue(p);
 		c->begun++;
