@@ -15,8 +15,7 @@ import pytest
 from clients import Client
 from patroute_lab import Lab
 from patroute_lab import pooler as pgbouncer
-from patroute_lab.state import read
-from verdicts import HAP, Story, local, roles
+from verdicts import HAP, Story, local, name_of, roles
 
 pytestmark = pytest.mark.slow
 
@@ -91,25 +90,29 @@ def test_tls_everywhere(wait_until):
 
 
 def _distrust_rest(lab, story, wait_until):
-    """The leader's Patroni shows a certificate that signs itself."""
+    """The leader's Patroni shows what another authority signed."""
     leader, name, _, _ = roles(lab)
-    other = "/run/patroute-host/etc/tls/other.pem"
-    lab.exec(leader, [
-        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-        "ec_paramgen_curve:P-256", "-nodes", "-subj", "/O=x", "-addext",
-        f"subjectAltName=IP:{lab.host(leader).address}", "-keyout", other,
-        "-out", f"{other}.cert"])
-    lab.exec(leader, ["sh", "-c", f"cat {other}.cert >>{other} && "
-                      f"chown postgres {other}"])
+    etc = lab.paths.host(lab.host(leader), "etc/tls")
+    lab.exec(leader, ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                      "ec_paramgen_curve:P-256", "-nodes", "-subj", "/O=x",
+                      "-addext", "subjectAltName=IP:"
+                      + lab.host(leader).address, "-keyout",
+                      "/run/patroute-host/etc/tls/other.key", "-out",
+                      "/run/patroute-host/etc/tls/other.pem"])
+    with open(f"{etc}/other.key", encoding="utf-8") as key, \
+            open(f"{etc}/other.pem", "a", encoding="utf-8") as cert:
+        cert.write(key.read())
     file = lab.paths.host(lab.host(leader), "etc/patroni/config.yml")
     with open(file, encoding="utf-8") as old:
         conf = json.load(old)
-    conf["restapi"].update(certfile=other)
+    conf["restapi"].update(certfile="/run/patroute-host/etc/tls/other.pem")
     del conf["restapi"]["keyfile"]
     with open(file, "w", encoding="utf-8") as new:
         json.dump(conf, new)
-    lab.exec(leader, ["sh", "-c", "kill -HUP "
-                      "$(cat /run/patroute-host/pids/patroni)"])
+    for each in lab.machine(leader).program("patroni"):
+        if each.depth == min(p.depth for p in
+                             lab.machine(leader).program("patroni")):
+            lab.exec(leader, ["kill", "-HUP", str(each.inner)])
     wait_until("REST is not believed", 20, lambda: members(lab)[name]
                ["evidence"]["rest"]["rc"] == "tls")
     assert story.now() == (name, "leader") and story.proof() == "key+sql"
@@ -166,7 +169,7 @@ def dropped(lab):
 def dead_resolver(lab):
     """hap1 knows no names but by a resolver that says nothing."""
     folder = lab.paths.host(lab.host(HAP), "etc")
-    files = {name: read(f"{folder}/{name}")
+    files = {name: open(f"{folder}/{name}", encoding="utf-8").read()
              for name in ("hosts", "resolv.conf")}
 
     def put(texts):
