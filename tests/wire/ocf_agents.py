@@ -228,14 +228,14 @@ def test_c6_a_start_that_fails_says_why(root, folder):
     assert one("monitor") == STOPPED and one("stop") == OK
 
 
-def test_c7_killed(ra):
-    pid = ra.started()
+def test_c7_killed(spoa):
+    pid = spoa.started()
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not is_there(pid), "dead")
-    wait_until(lambda: ra("monitor") == STOPPED, "nothing left")
-    assert ra("stop") == OK
-    assert ra.started() != pid and ra("monitor") == OK
-    assert ra("stop") == OK
+    wait_until(lambda: spoa("monitor") == STOPPED, "nothing left")
+    assert spoa("stop") == OK
+    assert spoa.started() != pid and spoa("monitor") == OK
+    assert spoa("stop") == OK
 
 
 def test_c8_frozen(three):
