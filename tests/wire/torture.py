@@ -75,9 +75,13 @@ class Torture:
 
 
     def is_theirs(self):
-        """It was a library's own call that failed."""
-        near = self.report.read_text().partition("crash\n")[0].splitlines()[:3]
-        return any(t in line for t in THEIRS for line in near)
+        """It was a library's own call that failed, and if there was a crash,
+        that was in the library too."""
+        call, _, crash = self.report.read_text().partition("crash\n")
+        above = crash.partition("/patroute-")[0]
+        return any(t in line for t in THEIRS
+                   for line in call.splitlines()[:3]) and (
+            not crash or any(t in above for t in THEIRS))
 
 
 class Died(AssertionError):
