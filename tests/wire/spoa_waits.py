@@ -128,7 +128,8 @@ def test_a6_who_may_not_fall_back_is_refused_soon(folder):
     site.agent.write(listen)
     with site:
         c = site.conn()
-        site.prober.told(site.prober.tell([leader("a")], 0))
+        # That of a change of the leader is over.
+        site.prober.told(site.prober.tell([leader("a")], 0, since_ms=10000))
         assert c.ask(route(1, 1, "read")).vars == {
             "action": "hold", "reason": "no-replica"}
         began = time.monotonic()
@@ -138,7 +139,6 @@ def test_a6_who_may_not_fall_back_is_refused_soon(folder):
         assert time.monotonic() - began >= 1.9
         # A replica that is there in time is taken.
         c.send(hold(3, 1, "read"))
-        assert site.stats(held=2)["hold_now"] == 1
         tell(site, 1)
         assert c.next().vars["server"] == "b"
 
