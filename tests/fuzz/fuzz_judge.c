@@ -1,7 +1,8 @@
 /*
  * From bytes to a snapshot: the DCS's keys, Patroni's and PostgreSQL's answers
  * in any order, at any time, and whatever is in them, no snapshot that is not
- * sound, and no write to a member whose last word is that it is in recovery.
+ * sound, and no write to a member of which was last heard, by an SQL answer
+ * that may still be believed, that it is in recovery.
  *
  * One record a line: a letter, of the answers a member's digit, and the text.
  *   kNAME=VALUE  a key is set      xNAME  it is gone       XDIR  a directory
@@ -73,6 +74,16 @@ static void begin(struct judge *j, bool has_dcs, bool has_sql)
 	ev_reset(&j->ev, "main", has_dcs, has_sql);
 }
 
+/* SQL answered last of all, and may still be believed. */
+static bool is_sql_last(const struct judge *j, const struct ev_member *m)
+{
+	const struct ev_slot *sql = &m->sql_slot;
+
+	return j->ev.sql_configured && sql->rc == EV_RC_OK &&
+	    is_mono_fresh(sql->ok_at, j->pol.max_age_sql, j->now) &&
+	    is_mono_before(m->rest_slot.ok_at, sql->ok_at);
+}
+
 static void see(struct judge *j)
 {
 	static unsigned char buf[LIM_FEED_MSG];
@@ -92,8 +103,7 @@ static void see(struct judge *j)
 		const struct ev_member *m = &j->ev.m[j->v.write];
 
 		assert(m->sql_slot.denied == EV_RC_NONE);
-		assert(!is_mono_fresh(m->sql_slot.ok_at, dur_ms(1), j->now) ||
-		    !j->ev.sql_configured || !m->sql.in_recovery);
+		assert(!is_sql_last(j, m) || !m->sql.in_recovery);
 	}
 	ev_note_verdict(&j->ev, &j->v, j->now);
 	reads_judge(&j->ev, &j->pol, j->now, &j->reads);
