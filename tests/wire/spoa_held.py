@@ -2,8 +2,8 @@
 A burst of held connections whose HAProxy asks the agent by TLS: HAProxy 3.2
 opens an SPOP connection, and so makes a handshake, for about each of them. By
 hand (label slow): on a machine that does other things too 200 handshakes take
-longer than HAProxy waits, and who is not asked for is not held. PATROUTE_HAPROXY
-is another HAProxy to try it with.
+longer than HAProxy waits, and who is not asked for is not held.
+PATROUTE_HAPROXY is another HAProxy to try it with.
 """
 import os
 import time
