@@ -15,4 +15,6 @@ if(CMAKE_BUILD_TYPE MATCHES "^(Debug|RelWithDebInfo)$")
 	add_library(malloc_count MODULE malloc_count.c)
 	target_link_libraries(malloc_count PRIVATE patroute_warnings)
 	patroute_pytest(spoa_malloc unit 120 spoa_malloc.py)
+	# A second: a sanitizer's memory says nothing of the agent's.
+	patroute_pytest(spoa_tls_memory unit 60 spoa_tls.py::test_c1_memory)
 endif()

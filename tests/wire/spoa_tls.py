@@ -385,7 +385,8 @@ def test_b2_reload(site):
 
 def test_c1_memory(site):
     """8 MiB of its own, besides the libraries' pages, which HAProxy uses too;
-    64 KiB a connection at most, those included that have worked."""
+    64 KiB a connection at most, those included that have worked. Judged by
+    the unit tests of a build without a sanitizer."""
     judges = not os.environ.get("PATROUTE_VALGRIND") and \
         "asan" not in str(SPOA)
     assert not judges or site.agent.status("RssAnon") < 8 * 1024
