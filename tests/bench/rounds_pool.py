@@ -154,7 +154,8 @@ def round_(lab, _, folder):
     finally:
         stop.set()
         for client in everybody:
-            client.join(35)
+            if client.ident:    # it was started
+                client.join(35)
         lab.start(leader)
     return {"invalid": [], "writable_s": round(writable - event, 3),
             **{name: told(pool, event, writable)

@@ -107,12 +107,14 @@ def ready_replicas(lab):
     while not are_read(lab, found):
         assert time.monotonic() < end, "both are read: not within 20 s"
         time.sleep(0.05)
-    yield found
-    for name in found:
-        on_member(lab, name, "SELECT pg_wal_replay_resume()")
-        delay(lab, name, None)
-    for name in found:
-        caught_up(lab, name)
+    try:
+        yield found
+    finally:
+        for name in found:
+            on_member(lab, name, "SELECT pg_wal_replay_resume()")
+            delay(lab, name, None)
+        for name in found:
+            caught_up(lab, name)
 
 
 class Round:
