@@ -2,6 +2,7 @@
 SIGTERM at any time, two hundred times, and a thousand SIGHUPs, of either
 program while it is busy. Minutes: by hand.
 """
+import http.client
 import os
 import random
 import signal
@@ -18,6 +19,8 @@ __all__ = ["folder", "own_cluster"]
 
 STOPS = 200
 RELOADS = 1000
+# What asking a program that is gone, or goes, ends in.
+DEAD = OSError, AssertionError, http.client.HTTPException
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ class Busy:
         while not self.end.is_set():
             try:
                 what()
-            except (OSError, AssertionError, Exception):  # of a dead program
+            except DEAD:
                 time.sleep(0.002)
 
     def __enter__(self):
