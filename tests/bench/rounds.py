@@ -97,6 +97,18 @@ def run(kind, args, path):
                 file.write(json.dumps(found) + "\n")
 
 
+def dropped(rounds):
+    """What befell clients in those that prove nothing, by label."""
+    found = {}
+    for each in rounds:
+        for label, part in [("clients", each), *each.items()]:
+            for what in ("failed", "misrouted", "unfinished"):
+                if each["invalid"] and isinstance(part, dict) and what in part:
+                    key = f"invalid rounds: {label}: {what}"
+                    found[key] = found.get(key, 0) + part[what]
+    return found
+
+
 def judge(kind, args, rounds):
     """Prints each bound; the exit status."""
     good = valid(rounds)
@@ -105,6 +117,9 @@ def judge(kind, args, rounds):
         broken |= met is False
         print(json.dumps({"kind": args.kind, "what": what, "value": value,
                           "limit": limit, "met": met}))
+    for what, value in dropped(rounds).items():
+        print(json.dumps({"kind": args.kind, "what": what, "value": value,
+                          "limit": None, "met": None}))
     missing = max(0, args.n - len(good))
     print(json.dumps({"kind": args.kind, "rounds": len(good),
                       "invalid": len(rounds) - len(good),

@@ -3,11 +3,11 @@ spop_bench.py [PAIRS [MILLISECONDS [unix|tcp|tls]]]: the agent on one core,
 spop_load on the other, a scripted prober feeding it. Every measurement is one
 of a group: a bare socket's ping-pong of the same kind; the same load on bare
 sockets, answered with as many bytes by a process that reads none of them
-("echo"); the agent. They take turns, and what counts is the median over the
-groups: a machine that others use too slows all three. Where the latency is
-judged both ends are real-time processes, in all three: no pause is another
-process's then. JSON lines on standard output: each measurement, then a summary
-with each target. As root.
+("echo"); the agent. They take turns, every second group in reverse order, and
+what counts is the median over the groups: a machine that others use too slows
+all three. Where the latency is judged both ends are real-time processes, in
+all three: no pause is another process's then. JSON lines on standard output:
+each measurement, then a summary with each target. As root.
 
     PATROUTE_BUILD=BUILD-FOLDER python3 tests/bench/spop_bench.py
 """
@@ -62,17 +62,8 @@ def stolen_ms():
     return int(first.split()[8]) * 1000 // os.sysconf("SC_CLK_TCK")
 
 
-def group(agent, ms, where, shape):
-    """Ping-pong, echo, agent; with the agent's share of its core."""
-    conns, depth, rate = shape
-    realtime = is_about_latency(shape)
-    args = ["-c", conns, "-d", depth] + (["-r", rate] if rate else [])
-    plain = [w for w in where if not w.startswith("--")][-2:] \
-        if "--cert" in where else where
-    bare = load(ms, plain, realtime, "--pingpong")
-    time.sleep(REST_S if rate else 0)
-    echo = load(ms, plain, realtime, *args, "--echo")
-    time.sleep(REST_S if rate else 0)
+def asked(agent, ms, where, realtime, args):
+    """The agent's turn, with its share of its core."""
     set_realtime([agent.process.pid], realtime)
     stolen, cpu = stolen_ms(), on_cpu_ns(agent)
     row = load(ms, where, realtime, *args)
@@ -83,6 +74,24 @@ def group(agent, ms, where, shape):
     row["agent_cpu_share"] = round(cpu / 1e6 / (ms + WARM_MS), 2)
     row["per_cpu_second"] = round(
         row["per_second"] * (ms + WARM_MS) * 1e6 / cpu)
+    return row
+
+
+def group(agent, ms, where, shape, is_reverse):
+    """Ping-pong, echo, agent, or the other way round."""
+    conns, depth, rate = shape
+    realtime = is_about_latency(shape)
+    args = ["-c", conns, "-d", depth] + (["-r", rate] if rate else [])
+    plain = [w for w in where if not w.startswith("--")][-2:] \
+        if "--cert" in where else where
+    turns = [lambda: load(ms, plain, realtime, "--pingpong"),
+             lambda: load(ms, plain, realtime, *args, "--echo"),
+             lambda: asked(agent, ms, where, realtime, args)]
+    found = []
+    for turn in reversed(turns) if is_reverse else turns:
+        time.sleep(REST_S if rate and found else 0)
+        found.append(turn())
+    bare, echo, row = reversed(found) if is_reverse else found
     row["pingpong_p50_us"] = bare["p50_us"]
     row["pingpong_mean_us"] = round(1e6 / bare["per_second"], 2)
     for key in ("per_second", "p50_us", "p99_us", "p999_us"):
@@ -137,7 +146,8 @@ def measure(agent, folder, port, tls_port, pairs, ms, only):
             continue
         where = list(map(str, where))
         for shape in SHAPES:
-            rows = [group(agent, ms, where, shape) for _ in range(pairs)]
+            rows = [group(agent, ms, where, shape, i % 2 == 1)
+                    for i in range(pairs)]
             for what, value, limit, met, echo in targets(shape, rows):
                 if name == "tls" and limit is not None:
                     continue        # the bare sockets have no TLS
