@@ -28,6 +28,7 @@
 #define IO_PRIORITY 1 /* data that arrived is read before a deadline ends it */
 #define BEGIN_PER_TURN 8 /* each costs 0.1 ms */
 #define ACTS_PER_TURN 16 /* each costs 0.5 ms at most, with TLS */
+#define TURNS_MORE 128 /* at most, after a deadline: 1 s of what may be read */
 
 struct http_req {
 	unsigned magic;
@@ -37,7 +38,7 @@ struct http_req {
 	struct http_kept *kept; /* where it goes back to, or NULL */
 	struct http_lists lists;
 	ev_timer deadline;
-	bool rearmed;       /* the deadline passed once; data goes first */
+	unsigned turns;     /* since the deadline passed; data goes first */
 	bool started, dead; /* dead: cancelled from inside of curl */
 	bool local, too_large;
 	struct mono asked;
@@ -161,7 +162,7 @@ static bool start_req(struct http_req *r)
 static void fail_soon(struct http_req *r)
 {
 	ev_timer_stop(r->client->loop, &r->deadline);
-	r->rearmed = true;
+	r->turns = TURNS_MORE;
 	ev_timer_set(&r->deadline, 0.0, 0.0);
 	ev_timer_start(r->client->loop, &r->deadline);
 }
@@ -382,17 +383,24 @@ static size_t write_cb(char *p, size_t size, size_t n, void *arg)
 	return 0;
 }
 
+/* Somebody was put off in this turn, and it may be `r`. */
+static bool is_more_to_read(const struct http_req *r)
+{
+	return r->client->acted > ACTS_PER_TURN && r->turns < TURNS_MORE;
+}
+
 /*
  * The first time it only lets the loop turn once more: data that had arrived
- * by then is read first (libev runs timers before it after a SIGCONT).
+ * by then is read first (libev runs timers before it after a SIGCONT), and a
+ * turn reads from a few only.
  */
 static void deadline_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct http_req *r = req_of(w->data);
 
 	(void)revents;
-	if (!r->rearmed) {
-		r->rearmed = true;
+	if (r->turns == 0 || is_more_to_read(r)) {
+		r->turns++;
 		ev_timer_set(w, 0.0, 0.0);
 		ev_timer_start(loop, w);
 		return;

@@ -304,9 +304,12 @@ static void idle_step(struct pg_probe *p)
 
 static void connecting_step(struct pg_probe *p)
 {
-	/* The socket stays readable: the next turn of the loop comes back. */
-	if (p->client->polled >= POLLS_PER_TURN)
+	/* The socket stays readable: the next turn of the loop comes back, and
+	   before a deadline does. */
+	if (p->client->polled >= POLLS_PER_TURN) {
+		p->rearmed = false;
 		return;
+	}
 	p->client->polled++;
 	/* The poll may close the socket and open another. */
 	ev_io_stop(p->client->loop, &p->io);

@@ -9,15 +9,16 @@
  *
  * REST_TLS, REST_CA, REST_CERT, REST_KEY and REST_AUTH in the environment say
  * how Patroni is asked, SQL_VERIFY (ca, full), SQL_CA, SQL_CERT and SQL_KEY how
- * PostgreSQL is, PEER_NAME what the peer is called.
+ * PostgreSQL is, PEER_NAME what the peer is called, PROBES how many members are
+ * asked there at once.
  *
  * Commands come on standard input, a line each: "ask", "primary", "cluster",
  * "every MS" (ask again so long after each answer; 0: at the end of each at
  * once), "target ADDR PORT", "trust CA PORT" (as a member of another
- * cluster, with that REST_CA), "get NAME", "reload", "api [N]" (of the N-th
- * prefix, from 0). KEY: api, auth, ca, cert, key; with a ca each endpoint is
- * spoken with by TLS. At its end everything is freed, so that a leak checker
- * sees it.
+ * cluster, with that REST_CA, or "-" for none), "get NAME", "reload", "api [N]"
+ * (of the N-th prefix, from 0). KEY: api, auth, ca, cert, key; with a ca each
+ * endpoint is spoken with by TLS. At its end everything is freed, so that a
+ * leak checker sees it.
  */
 #include <curl/curl.h>
 #include <ev.h>
@@ -35,16 +36,20 @@
 #include "postgres.h"
 #include "resolve.h"
 
+#define PROBES_MAX 64
+#define MEMBER 7 /* the first probe's */
+
 struct driver {
 	struct ev_loop *loop;
 	struct resolve *resolve;
 	struct http_client *http;
 	struct etcd *etcd;
 	struct conf_cluster conf; /* of etcd */
-	struct patroni_probe *patroni;
+	uint8_t probes;           /* of the one kind or of the other */
+	struct patroni_probe *patroni[PROBES_MAX];
 	struct creds creds;
 	struct pg_client *pg;
-	struct pg_probe *sql;
+	struct pg_probe *sql[PROBES_MAX];
 	ev_io in;
 	ev_timer again;
 	enum patroni_ask what;
@@ -142,10 +147,14 @@ static void print_sql(const struct ev_sql *s)
 
 static void ask(struct driver *d)
 {
-	if (d->patroni != NULL)
-		(void)patroni_probe_ask(d->patroni, d->what);
-	if (d->sql != NULL)
-		(void)pg_probe_ask(d->sql);
+	uint8_t i;
+
+	for (i = 0; i < d->probes; i++) {
+		if (d->patroni[i] != NULL)
+			(void)patroni_probe_ask(d->patroni[i], d->what);
+		if (d->sql[i] != NULL)
+			(void)pg_probe_ask(d->sql[i]);
+	}
 }
 
 static void again_cb(struct ev_loop *loop, ev_timer *w, int revents)
@@ -185,15 +194,18 @@ static void set_target(struct driver *d, const char *addr, const char *port)
 
 	struct pg_target to = {.port = n};
 	const char *name = getenv("PEER_NAME");
+	bool tls = getenv("REST_TLS") != NULL;
+	uint8_t i;
 
-	if (d->patroni != NULL)
-		patroni_probe_target(
-		    d->patroni, addr, name, n, getenv("REST_TLS") != NULL);
 	(void)slice_copy(slice_str(addr), to.addr, sizeof(to.addr));
 	if (name != NULL)
 		(void)slice_copy(slice_str(name), to.name, sizeof(to.name));
-	if (d->sql != NULL)
-		pg_probe_target(d->sql, &to);
+	for (i = 0; i < d->probes; i++) {
+		if (d->patroni[i] != NULL)
+			patroni_probe_target(d->patroni[i], addr, name, n, tls);
+		if (d->sql[i] != NULL)
+			pg_probe_target(d->sql[i], &to);
+	}
 }
 
 static void print_name(struct driver *d, const char *name)
@@ -234,20 +246,35 @@ static bool read_creds(struct driver *d)
 	return creds_read(&conf, &d->creds);
 }
 
-/* A member of a cluster as the environment has it, by the one client. */
+static void stop_patroni(struct driver *d)
+{
+	uint8_t i;
+
+	for (i = 0; i < d->probes; i++) {
+		patroni_probe_free(d->patroni[i]);
+		d->patroni[i] = NULL;
+	}
+	creds_free(&d->creds);
+}
+
+/* Members of a cluster as the environment has it, by the one client. */
 static bool start_patroni(struct driver *d)
 {
 	const struct patroni_cfg cfg = {
 	    .creds = &d->creds, .roster = roster_cb, .arg = d};
 	const struct sink sink = {.item = item_cb, .arg = d};
+	uint8_t i;
 
-	patroni_probe_free(d->patroni);
-	creds_free(&d->creds);
-	d->patroni = NULL;
+	stop_patroni(d);
 	if (!read_creds(d))
 		return false;
-	d->patroni = patroni_probe_new(d->http, &cfg, &sink, 7);
-	return d->patroni != NULL;
+	for (i = 0; i < d->probes; i++) {
+		d->patroni[i] = patroni_probe_new(
+		    d->http, &cfg, &sink, (uint8_t)(MEMBER + i));
+		if (d->patroni[i] == NULL)
+			return false;
+	}
+	return true;
 }
 
 static void obey(struct driver *d, char *line)
@@ -274,7 +301,9 @@ static void obey(struct driver *d, char *line)
 	} else if (strcmp(word, "target") == 0 && b != NULL) {
 		set_target(d, a, b);
 	} else if (strcmp(word, "trust") == 0 && b != NULL) {
-		if (setenv("REST_CA", a, 1) != 0 || !start_patroni(d))
+		if ((strcmp(a, "-") == 0 ? unsetenv("REST_CA")
+					 : setenv("REST_CA", a, 1)) != 0 ||
+		    !start_patroni(d))
 			ev_break(d->loop, EVBREAK_ALL);
 		set_target(d, "127.0.0.1", b);
 	} else if (strcmp(word, "reload") == 0 && d->etcd != NULL) {
@@ -407,26 +436,42 @@ static void set_tls(struct pg_cfg *cfg)
 	copy_env("SQL_KEY", cfg->sslkey);
 }
 
-static bool start(struct driver *d, int argc, char **argv)
+static bool start_sql(struct driver *d, char **argv)
 {
 	const struct sink sink = {.item = item_cb, .arg = d};
 	struct pg_cfg cfg = {0};
-	const char *what = argc > 1 ? argv[1] : "";
+	uint8_t i;
 
+	(void)slice_copy(slice_str(argv[4]), cfg.user, sizeof(cfg.user));
+	(void)slice_copy(slice_str(argv[5]), cfg.dbname, sizeof(cfg.dbname));
+	(void)slice_copy(
+	    slice_str(argv[6]), cfg.passfile, sizeof(cfg.passfile));
+	set_tls(&cfg);
+	for (i = 0; i < d->probes; i++) {
+		d->sql[i] =
+		    pg_probe_new(d->pg, &cfg, &sink, (uint8_t)(MEMBER + i));
+		if (d->sql[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool start(struct driver *d, int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	const char *probes = getenv("PROBES");
+
+	d->probes = probes != NULL ? (uint8_t)strtoul(probes, NULL, 10) : 1;
+	if (d->probes > PROBES_MAX)
+		return false;
 	if (strcmp(what, "etcd") == 0 && argc > 3)
 		return start_etcd(d, argc, argv);
 	if (strcmp(what, "patroni") == 0 && argc == 4) {
 		if (!start_patroni(d))
 			return false;
 	} else if (strcmp(what, "sql") == 0 && argc == 7) {
-		(void)slice_copy(
-		    slice_str(argv[4]), cfg.user, sizeof(cfg.user));
-		(void)slice_copy(
-		    slice_str(argv[5]), cfg.dbname, sizeof(cfg.dbname));
-		(void)slice_copy(
-		    slice_str(argv[6]), cfg.passfile, sizeof(cfg.passfile));
-		set_tls(&cfg);
-		d->sql = pg_probe_new(d->pg, &cfg, &sink, 7);
+		if (!start_sql(d, argv))
+			return false;
 	} else {
 		resolve_on_change(d->resolve, change_cb, d);
 		return strcmp(what, "resolve") == 0;
@@ -437,12 +482,14 @@ static bool start(struct driver *d, int argc, char **argv)
 
 static void stop(struct driver *d)
 {
+	uint8_t i;
+
 	ev_io_stop(d->loop, &d->in);
 	ev_timer_stop(d->loop, &d->again);
 	etcd_free(d->etcd);
-	patroni_probe_free(d->patroni);
-	creds_free(&d->creds);
-	pg_probe_free(d->sql);
+	stop_patroni(d);
+	for (i = 0; i < d->probes; i++)
+		pg_probe_free(d->sql[i]);
 	pg_client_free(d->pg);
 	http_client_free(d->http);
 	resolve_free(d->resolve);

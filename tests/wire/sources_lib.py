@@ -142,6 +142,53 @@ class Driver:
             self.p.kill()
 
 
+class Crowd:
+    """n questions that are answered while the driver stands still for 0.7 s,
+    in which their time runs out. The peer's handlers call `asked()` when each has
+    heard its question, and `told()` when it has answered."""
+
+    def __init__(self, n):
+        self.n, self.heard, self.answered = n, 0, 0
+        self.lock, self.say = threading.Lock(), threading.Event()
+
+    def asked(self):
+        with self.lock:
+            self.heard += 1
+        self.say.wait(10)
+
+    def told(self):
+        with self.lock:
+            self.answered += 1
+
+    def items(self, d):
+        """A machine that itself stands still says nothing: once more."""
+        d.say("get 127.0.0.1")
+        d.next(lambda x: x["kind"] == "name", what="start")
+        for _ in range(5):
+            items, in_time = self._once(d)
+            if in_time:
+                return items
+        raise AssertionError("this machine stands still")
+
+    def _once(self, d):
+        self.heard = self.answered = 0
+        self.say.clear()
+        began = time.monotonic()
+        d.say("ask")
+        wait_for(lambda: self.heard == self.n, "the questions")
+        time.sleep(max(0, began + 0.4 - time.monotonic()))
+        d.p.send_signal(signal.SIGSTOP)
+        in_time = time.monotonic() < began + 0.8
+        self.say.set()
+        wait_for(lambda: self.answered == self.n, "the answers")
+        time.sleep(max(0, began + 1.1 - time.monotonic()))
+        d.p.send_signal(signal.SIGCONT)
+        items = [d.item() for _ in range(self.n)]
+        return items, in_time and all(
+            x["at"] - x["asked"] > 1_000_000 and x["rc"] != "local"
+            for x in items)
+
+
 class Authority:
     """A CA of the test's own; cert() gives (certificate, key) files."""
 

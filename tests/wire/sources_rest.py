@@ -10,7 +10,8 @@ import threading
 import time
 
 import pytest
-from sources_lib import Authority, Driver, Peer, read_request, reply, wait_for
+from sources_lib import Authority, Crowd, Driver, Peer, read_request, reply, \
+    wait_for
 
 STATUS = json.dumps({
     "state": "running", "postmaster_start_time": "2026-01-01 00:00:00+00:00",
@@ -179,10 +180,17 @@ def test_authorities_of_the_system_are_read_once(ca):
     """0.2 MB, which take 30 ms of the loop's time for each connection."""
     tls = server_tls(ca, ca.cert("db1"))
     with Peer(answers(reply(STATUS)), tls=tls) as peer, Driver(
-            "patroni", "127.0.0.1", peer.port, REST_TLS=1) as d:
+            "patroni", "127.0.0.1", peer.port, REST_TLS=1,
+            PEER_NAME="db1") as d:
         assert heard(d) == "tls"
         before = d.bytes_read()
         for _ in range(4):
+            assert heard(d) == "tls"
+        # A cluster with authorities of its own beside it changes nothing.
+        for _ in range(2):
+            d.say(f"trust {ca.pem} {peer.port}")
+            assert heard(d) == "ok"
+            d.say(f"trust - {peer.port}")
             assert heard(d) == "tls"
         assert d.bytes_read() - before < 100_000
 
@@ -234,6 +242,25 @@ def test_each_cluster_has_authorities_of_its_own(ca, tmp_path):
         assert heard(d) == "ok"
 
 
+def test_a_broken_authority_is_not_the_end_of_the_file(ca, tmp_path):
+    """The whole file is refused, else who stands behind it is not trusted,
+    and nobody knows why."""
+    other = Authority(tmp_path, "other")
+    first, second = ca.pem.read_text(), other.pem.read_text()
+    broken = second.replace("\nMII", "\nAAA", 1)
+    assert broken != second
+    pem = tmp_path / "both.pem"
+    tls = server_tls(ca, ca.cert("db1"))
+    with Peer(answers(reply(STATUS)), tls=tls) as peer:
+        for text, want in ((second + first, "ok"),
+                           (first + "# the end\n", "ok"),
+                           (first + broken + second, "tls")):
+            pem.write_text(text)
+            with Driver("patroni", "127.0.0.1", peer.port, REST_TLS=1,
+                        REST_CA=pem, PEER_NAME="db1") as d:
+                assert heard(d) == want
+
+
 def test_a_session_of_tls_is_resumed_with_whom_it_was_made(ca, tmp_path):
     """It saves half of what a request costs, and proves who answers."""
     resumed = []
@@ -255,7 +282,6 @@ def test_a_session_of_tls_is_resumed_with_whom_it_was_made(ca, tmp_path):
         assert heard(d) == "tls"
         peer.tls = server_tls(ca, ca.cert("db1"))
         assert heard(d) == "ok" and resumed[-1] is False
-
 
 
 def test_a_client_certificate(ca):
@@ -401,6 +427,23 @@ def test_an_answer_that_came_in_time_is_read_before_the_deadline():
             got = d.item()
             assert got["rc"] == "ok"
             assert got["at"] - got["asked"] > 1_000_000
+
+
+def test_forty_answers_that_came_in_time_are_read_before_the_deadline():
+    """More than one turn of the loop reads: each waits for its own."""
+    crowd = Crowd(40)
+
+    def late(_, conn):
+        read_request(conn)
+        crowd.asked()
+        conn.sendall(reply(STATUS))
+        crowd.told()
+
+    with Peer(late, parallel=True) as peer, Driver(
+            "patroni", "127.0.0.1", peer.port, PROBES=crowd.n) as d:
+        items = crowd.items(d)
+        assert [x["rc"] for x in items] == ["ok"] * 40
+        assert {x["member"] for x in items} == set(range(7, 47))
 
 
 def test_descriptors_run_out():

@@ -10,7 +10,7 @@ import time
 
 import psycopg2
 import pytest
-from sources_lib import Authority, Driver, Peer, Postgres, wait_for
+from sources_lib import Authority, Crowd, Driver, Peer, Postgres, wait_for
 from wire_lib import Stall
 
 
@@ -355,6 +355,32 @@ def fatal(state, text):
             conn.sendall(b"E" + struct.pack(">I", len(body) + 4) + body)
             return
     return handler
+
+
+def test_forty_refusals_that_came_in_time_are_read_before_the_deadline():
+    """More than one turn of the loop reads: each waits for its own."""
+    crowd = Crowd(40)
+    refuse = fatal("57P03", "the database system is starting up")
+
+    class Late:
+        def __init__(self, conn):
+            self.recv, self.conn = conn.recv, conn
+
+        def sendall(self, data):
+            if data != b"N":
+                crowd.asked()
+            self.conn.sendall(data)
+
+    def late(peer, conn):
+        refuse(peer, Late(conn))
+        crowd.told()
+        wait_end(conn)
+
+    with Peer(late, parallel=True) as peer, Driver(
+            "sql", "127.0.0.1", peer.port, "u", "d", "/none",
+            PROBES=crowd.n) as d:
+        items = crowd.items(d)
+        assert [x["rc"] for x in items] == ["starting"] * 40
 
 
 def notices(_, conn):
