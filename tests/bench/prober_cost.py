@@ -1,7 +1,7 @@
 """
 prober_cost.py: what patroute-prober costs, by the number of clusters of three.
 
-    tests/install bench
+    tests/install build check lab bench
     PATROUTE_BUILD=BUILD /usr/bin/python3 tests/bench/prober_cost.py \
         [-n 1,10,100,300] [--tls | --plain] [-s SECONDS] [-o ROWS] [--plot PNG]
 
@@ -11,7 +11,7 @@ Patronis and PostgreSQLs (SCRAM), a real HAProxy that checks CLUSTER_write and
 CLUSTER_read by the prober, and a real agent on its feed. The members' WAL grows
 by 1 MB/s each. What counts is the prober's own processor time, from schedstat,
 over SECONDS of steady work. A JSON line for each, on standard output and at
-the end of ROWS; --plot draws what stands in ROWS.
+the end of ROWS, then each target; --plot draws what stands in ROWS.
 """
 import argparse
 import base64
@@ -32,6 +32,7 @@ import tempfile
 import threading
 import time
 
+TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PATROUTE_BUILD", "build/release"))
 REST, SQL, ETCD, PROBER = 8008, 5432, 2379, 7100
 USER, GROUP = "nobody", "nogroup"
@@ -43,6 +44,7 @@ LOOP_WAIT_S = 10        # Patroni's: how often it writes its keys
 TARGETS = [("cpu_percent", 1, None, 0.5), ("rss_mib", 1, None, 15),
            ("cpu_percent", 100, False, 10), ("cpu_percent", 100, True, 20),
            ("rss_mib", 100, None, 60)]
+TURN_MS = 20            # of the loop, its longest, by processor time
 
 
 def member_ip(cluster, member):
@@ -240,15 +242,17 @@ backend agent
     server agent unix@{folder}/agent.sock check inter 500ms fall 2 rise 1
 """
 
-# As haproxy/patroute.cfg has it, but for the frontend: nobody connects.
-CHECKED = """\
-backend {cluster}_{role}
-    option httpchk
-    http-check send meth GET uri-lf "/check/%[be_name]/%[srv_name]/pid-%pid"
-    http-check disable-on-404
-    default-server check addr 127.0.0.1 port {port} inter 1s fastinter 500ms \
-downinter 200ms rise 1 fall 3
-"""
+
+def shipped_checks(role):
+    """What haproxy/patroute.cfg says of a backend's checks by the prober."""
+    text = (TOP / "haproxy/patroute.cfg").read_text()
+    begin = text.index(f"backend main_{role} from ")
+    found = re.findall(
+        r"^    (?:option httpchk|http-check |default-server check ).*\n",
+        text[begin:text.index("\nbackend ", begin)], re.M)
+    if len(found) != 4 or f" addr 127.0.0.1 port {PROBER} " not in found[3]:
+        raise RuntimeError(f"patroute.cfg has other checks: {found}")
+    return "".join(found)
 
 
 def start_haproxy(parts, binary, clusters):
@@ -257,8 +261,8 @@ def start_haproxy(parts, binary, clusters):
         servers = "".join(f"    server node{m} {member_ip(c, m)}:{SQL}\n"
                           for m in (1, 2, 3))
         for role in ("write", "read"):
-            text.append(CHECKED.format(cluster=f"c{c}", role=role,
-                                       port=PROBER) + servers)
+            text.append(f"backend c{c}_{role}\n{shipped_checks(role)}"
+                        f"{servers}")
         text.append(f"backend c{c}_fallback\n"
                     f"    default-server maxconn 100\n{servers}")
     cfg = parts.folder / "haproxy.cfg"
@@ -412,16 +416,30 @@ def run_one(o, clusters, tls):
             out.write(text + "\n")
 
 
-def judge(rows):
-    """Each target, and whether the last row that it is about meets it."""
+def last_of(rows):
+    """The last row of each size and kind."""
+    return {(r["clusters"], r["tls"]): r for r in rows if not r["alone"]}
+
+
+def targets_of(row):
+    """(what, value, limit) of those that are about such a row."""
     for what, clusters, tls, limit in TARGETS:
-        for kind in (False, True) if tls is None else (tls,):
-            found = [r for r in rows if r["clusters"] == clusters and
-                     r["tls"] == kind and not r["alone"]]
-            if found:
-                value = found[-1][what]
-                yield {"target": what, "clusters": clusters, "tls": kind,
-                       "value": value, "limit": limit, "met": value <= limit}
+        if clusters == row["clusters"] and tls in (None, row["tls"]):
+            yield what, row[what], limit
+    yield ("rest_gets_per_s_most", row["rest_gets_per_s_most"],
+           round(1 + 1 / row["seconds"], 3))
+    yield ("longest_turn_ms", round(row["loop_longest_seconds"] * 1000, 1),
+           TURN_MS)
+
+
+def judge(rows):
+    """Each target, and whether the last row that it is about meets it: a
+    prober that has lost its verdicts meets none."""
+    for (clusters, tls), row in last_of(rows).items():
+        for what, value, limit in targets_of(row):
+            yield {"target": what, "clusters": clusters, "tls": tls,
+                   "value": value, "limit": limit, "healthy": row["healthy"],
+                   "met": row["healthy"] and value <= limit}
 
 
 # --- the plot ---------------------------------------------------------------
@@ -431,7 +449,7 @@ def plot(rows, path):
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    last = {(r["clusters"], r["tls"]): r for r in rows if not r["alone"]}
+    last = last_of(rows)
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 4))
     for ax, what, title in zip(axes, ("cpu_percent", "rss_mib"), (
             "processor, % of a core", "resident memory, MiB")):
