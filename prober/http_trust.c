@@ -15,29 +15,36 @@
 
 #include "lim.h"
 
-#define TRUST_MAX LIM_CLUSTERS /* each may have its own; they never change */
+/* Each may have its own. They never change, nor do the sessions of TLS that
+   were made with them, for rest_* waits for a restart. */
+#define TRUST_MAX LIM_CLUSTERS
 
 static bool is_same(struct slice a, struct slice b)
 {
 	return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
 }
 
-/* Gives: how many of the text's certificates the store has taken. */
-static unsigned add_all(X509_STORE *store, struct slice pem)
+/* Gives: false if one of the text's certificates is broken, or there is none.
+   Who stands behind it would else be missing, and nobody told. */
+static bool add_all(X509_STORE *store, struct slice pem)
 {
 	BIO *in = BIO_new_mem_buf(pem.p, (int)pem.len);
+	bool ok = in != NULL;
 	unsigned n = 0;
 	X509 *cert;
 
-	while (in != NULL &&
+	while (ok &&
 	    (cert = PEM_read_bio_X509_AUX(in, NULL, NULL, NULL)) != NULL) {
-		n += X509_STORE_add_cert(store, cert) == 1 ? 1 : 0;
+		ok = X509_STORE_add_cert(store, cert) == 1;
 		X509_free(cert);
+		n++;
 	}
+	/* The text's end is an error, too. */
+	ok = ok && n > 0 &&
+	    ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 	BIO_free(in);
-	/* The text's end is one, too. */
 	ERR_clear_error();
-	return n;
+	return ok;
 }
 
 static X509_STORE *parse(struct slice pem)
@@ -45,7 +52,7 @@ static X509_STORE *parse(struct slice pem)
 	X509_STORE *store = pem.len <= INT_MAX ? X509_STORE_new() : NULL;
 
 	if (store != NULL &&
-	    (add_all(store, pem) == 0 ||
+	    (!add_all(store, pem) ||
 		X509_STORE_set_flags(store,
 		    X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN) !=
 		    1)) {

@@ -21,8 +21,8 @@ struct http_trust {
 /*
  * Who is trusted by `pem`, as curl would have it: an authority in the middle of
  * a chain may end it. Needs: pem not empty.
- * Gives: a store that lives as long as *all, or NULL: not one certificate, or
- * memory is out, or *all has grown to as many as there may be.
+ * Gives: a store that lives as long as *all, or NULL: not one certificate, or a
+ * broken one, or memory is out, or *all has grown to as many as there may be.
  */
 struct x509_store_st *http_trust_get(struct http_trust **all, struct slice pem)
     __attribute__((warn_unused_result));
