@@ -15,16 +15,16 @@
 
 GRACE_S=3 # after TERM our daemons are gone within two seconds, or never
 
-# read_process PID: its run_state, session, and when it began, in ticks since
-# boot; fails if there is none.
+# read_process PID: its state, session, and when it began, in ticks since boot;
+# fails if there is none.
 read_process()
 {
 	read -r line 2>/dev/null <"/proc/$1/stat" || return 1
 	# The program's name, in brackets, may hold anything.
-	read -r run_state _ _ session _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ began _ <<END
+	read -r state _ _ session _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ began _ <<END
 ${line##*) }
 END
-	[ "$run_state" != Z ]
+	[ "$state" != Z ]
 }
 
 # runs_program PID: or what launch() goes through to it. An upgrade replaces the
@@ -97,7 +97,7 @@ launch()
 		echo "$oom" 2>/dev/null >"/proc/$$/oom_score_adj"
 		exec "$@" </dev/null
 	END
-	while [ ! -e "$pidfile" ] && kill -0 "$!" 2>/dev/null; do sleep 0.05; done
+	while [ ! -e "$pidfile" ] && kill -0 $! 2>/dev/null; do sleep 0.05; done
 }
 
 # fail WHY...: the answer of what neither runs well nor is stopped.
@@ -146,9 +146,10 @@ start()
 	! ask 0 || fail "another $name than the cluster's runs here" || return
 	run
 	end=$(($(date +%s) + timeout_s - 2))
-	until is_running && { ask 0 || [ $? -ne 1 ]; }; do
-		is_alive || fail "$name ended at once: $(tail -n 1 "$log")" ||
-		    return
+	# What cannot be asked is at least the program itself by then.
+	until is_running && { ask 0 || { [ $? -ne 1 ] &&
+	    [ "${found% (deleted)}" = "$exe" ]; }; }; do
+		is_alive || fail "$name ended: $(tail -n 1 "$log")" || return
 		[ "$(date +%s)" -lt "$end" ] ||
 		    fail "$name is not ready: $why" || return
 		sleep 0.1
@@ -159,7 +160,8 @@ stop()
 {
 	if is_running; then
 		drain
-		kill -TERM "$pid" 2>/dev/null
+		# After a drain the pid may be another's.
+		! is_running || kill -TERM "$pid" 2>/dev/null
 		is_gone_in "$GRACE_S" || ocf_log warn "$name ignores TERM"
 	fi
 	# Until it is gone, or the cluster's patience is at its end.
@@ -205,22 +207,20 @@ meta_data()
 <version>1.1</version>
 END
 	describe
-	parameter binary string 0 "/usr/sbin/$name" Program "The program's path."
+	parameter binary string 0 "/usr/sbin/$name" Program "Its path."
 	parameter log string 0 "" "Log file" "Empty: the journal where systemd
 runs, else /var/log/$name.log."
 	parameter revision string 1 "" "Change it to reload" "Any text. When it
 changes each host reads its configuration again, without a restart; where that
 is wrong the old one stays, and the cluster's log says so."
 	cat <<END
-</parameters>
-<actions>
-<action name="start" timeout="20s"/><action name="stop" timeout="20s"/>
+</parameters><actions>
+<action name="start" timeout="20s"/><action name="meta-data" timeout="5s"/>
+<action name="stop" timeout="20s"/><action name="reload-agent" timeout="20s"/>
 <action name="monitor" timeout="10s" interval="2s" depth="0"/>
 <action name="monitor" timeout="10s" interval="30s" depth="10"/>
-<action name="reload-agent" timeout="20s"/>
-<action name="validate-all" timeout="10s"/><action name="meta-data" timeout="5s"/>
-</actions>
-</resource-agent>
+<action name="validate-all" timeout="10s"/>
+</actions></resource-agent>
 END
 }
 

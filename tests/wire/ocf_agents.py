@@ -12,7 +12,8 @@ import xml.etree.ElementTree
 import pytest
 
 from ocf_lib import (AGENTS, ARGS, FAILED, INSTALLED, OK, STOPPED, UNKNOWN,
-                     at_once, folder, is_there, make, root, stat_of, timed)
+                     at_once, bystander, folder, is_there, make, root, stat_of,
+                     timed)
 from wire_lib import SLOW, free_port, wait_until
 
 __all__ = ["folder", "root"]
@@ -125,7 +126,7 @@ def test_b1_each_action_twice(ra):
     assert list(ra.state.iterdir()) == []
 
 
-# --- what breaks ----------------------------------------------------------------
+# --- what breaks --------------------------------------------------------------
 
 def test_c1_broken_while_it_runs(ra):
     """What somebody does to a file ends no daemon that runs."""
@@ -168,7 +169,7 @@ def test_c2_an_upgrade_under_way(ra):
 def test_c3_a_stale_pidfile(spoa):
     """It names another's process: not ours, and never touched."""
     spoa.state.mkdir()
-    with subprocess.Popen(["sleep", "1000"]) as other:
+    with bystander() as other:
         began = stat_of(other.pid, "began")
         sleep = os.path.realpath("/bin/sleep")
         for text in (f"{other.pid}\n", f"{other.pid}\n{began + 1} {sleep}\n",
@@ -182,13 +183,13 @@ def test_c3_a_stale_pidfile(spoa):
         pid = spoa.started()
         assert pid != other.pid and other.poll() is None
         assert spoa("stop") == OK and other.poll() is None
-        other.kill()
 
 
-def test_c4_a_pid_used_again(spoa, root, tmp_path):
+def test_c4_a_pid_used_again(spoa, root):
     """The same program, but another's: begun at another time."""
-    tmp_path.chmod(0o777)
-    other = make(root, tmp_path, spoa.name)
+    (spoa.folder / "other").mkdir()
+    (spoa.folder / "other").chmod(0o777)
+    other = make(root, spoa.folder / "other", spoa.name)
     pid = other.started()
     try:
         spoa.state.mkdir()
@@ -197,9 +198,9 @@ def test_c4_a_pid_used_again(spoa, root, tmp_path):
         spoa.pidfile.write_text(f"{pid}\n{int(began) - 1} {exe}")
         assert spoa("monitor") == STOPPED
         assert spoa("stop") == OK and is_there(pid)
-        assert other("monitor") == OK
+        assert other("monitor") == OK and other("stop") == OK
     finally:
-        assert other("stop") == OK
+        other.end()
 
 
 def test_c5_anothers_runs_already(ra):
@@ -258,3 +259,17 @@ def test_c8_frozen(three):
         assert not [p for p in family if is_there(p)], one.name
         assert took < 15 * SLOW, (one.name, took)
         assert one("monitor") == STOPPED
+
+
+def test_c9_started_is_the_program(spoa):
+    """Not what leads to it, even where it cannot be asked."""
+    slow_nice = f"""
+        echo nonsense >{spoa.state}/{spoa.name}-test.conf
+        sleep 0.5
+        exec /usr/bin/nice "$@"
+    """
+    spoa.put_first("nice", slow_nice)
+    pid = spoa.started()
+    assert os.path.samefile(f"/proc/{pid}/exe", spoa.parameters["binary"])
+    assert spoa("monitor") == OK and "cannot be asked" in spoa.said
+    assert spoa("stop") == OK

@@ -12,8 +12,8 @@ import urllib.request
 
 import pytest
 
-from ocf_lib import (FAILED, OK, STOPPED, at_once, connects, folder, is_there,
-                     make, root)
+from ocf_lib import (FAILED, HAPROXY, OK, STOPPED, at_once, bystander, connects,
+                     folder, is_there, make, root, stat_of)
 from wire_lib import SLOW, free_port, wait_until
 
 __all__ = ["folder", "root"]
@@ -89,6 +89,10 @@ def workers(ra):
     return [p for p in ra.family() if p != ra.pid()]
 
 
+def drains(site):
+    wait_until(lambda: not connects(site.port), "no more")
+
+
 def test_a1_the_environment(site):
     """Its values are values, whatever is in them."""
     with urllib.request.urlopen(site.parameters["probe"],
@@ -144,7 +148,7 @@ def test_c1_a_stop_drains(site):
     ends = Client(site.port)
 
     def end():
-        wait_until(lambda: not connects(site.port), "no more")
+        drains(site)
         assert stays.says() and ends.says()
         began = time.monotonic()
         stays.s.close()
@@ -182,9 +186,47 @@ def test_c3_the_master_is_gone(site):
 
 
 def test_c4_the_deep_probe(site):
-    assert site.deep() == OK
+    (site.folder / ".curlrc").write_text('proto = "=https"\n')
+    nowhere = "http://127.0.0.1:1"
+    assert site("monitor", OCF_CHECK_LEVEL=10, CURL_HOME=site.folder,
+                http_proxy=nowhere, ALL_PROXY=nowhere) == OK, site.said
     site.parameters["probe"] = f"http://127.0.0.1:{free_port()}/"
     assert site.deep() == FAILED and "nothing within" in site.said
     assert site("monitor") == OK
     site.parameters["probe"] = ""
     assert site.deep() == OK
+
+
+def test_c5_a_stop_asks_twice(site):
+    """One answer that a busy host does not give in time ends no connection."""
+    site.parameters["drain"] = 10
+    client = Client(site.port)
+    site.put_first("curl", f"""
+        ! mkdir {site.folder}/missed 2>/dev/null || exit 28
+        exec /usr/bin/curl "$@"
+    """)
+
+    def end():
+        drains(site)
+        assert client.says()
+        client.s.close()
+
+    assert at_once(lambda: site("stop"), end)[0] == OK
+    assert (site.folder / "missed").exists()
+
+
+def test_c6_the_pid_is_anothers_after_a_drain(site):
+    site.parameters["drain"] = 10
+    client, family = Client(site.port), site.family()
+    with bystander() as other:
+        def replace():
+            drains(site)
+            began = stat_of(other.pid, "began") + 1
+            note = site.folder / "note"
+            note.write_text(f"{other.pid}\n{began} {HAPROXY}\n")
+            note.replace(site.pidfile)
+
+        assert at_once(lambda: site("stop"), replace)[0] == OK
+        assert other.poll() is None
+    client.s.close()
+    wait_until(lambda: not any(map(is_there, family)), "drained")

@@ -6,9 +6,11 @@ import concurrent.futures
 import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -25,15 +27,14 @@ AGENTS = ("patroute-prober", "patroute-spoa", "haproxy")
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
+def root():
     """Where the install step puts them, readable by anybody."""
-    path = tmp_path_factory.mktemp("installed")
-    for part in [path, *path.parents[:3]]:
-        if part != pathlib.Path("/tmp"):
-            part.chmod(0o755)
+    path = pathlib.Path(tempfile.mkdtemp(prefix="patroute-ocf-"))
+    path.chmod(0o755)
     subprocess.run(["cmake", "--install", str(BUILD), "--prefix", str(path)],
                    check=True, stdout=subprocess.DEVNULL)
-    return path / "lib" / "ocf"
+    yield path / "lib" / "ocf"
+    shutil.rmtree(path)
 
 
 class Ra:
@@ -49,6 +50,8 @@ class Ra:
         self.parameters = {"log": self.log, **parameters}
         self.said = ""
         self.root = root
+        self.first = self.folder / "first"
+        self.noted = {}
 
     def environment(self, **more):
         keys = {**self.parameters, "CRM_meta_timeout": 20000,
@@ -56,6 +59,7 @@ class Ra:
         env = {k: v for k, v in os.environ.items()
                if not k.startswith(("OCF_", "HA_"))}
         env.update({f"OCF_RESKEY_{k}": str(v) for k, v in keys.items()},
+                   PATH=f"{self.first}:{env['PATH']}",
                    OCF_ROOT=str(self.root), HA_RSCTMP=str(self.state),
                    OCF_FUNCTIONS_DIR="/usr/lib/ocf/lib/heartbeat",
                    OCF_RESOURCE_INSTANCE="test", PCMK_logfile="none")
@@ -68,6 +72,8 @@ class Ra:
                               env=self.environment(**more), timeout=30 * SLOW,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.said = done.stdout + done.stderr
+        if action == "start":
+            self.note()
         return done.returncode
 
     def deep(self):
@@ -78,6 +84,12 @@ class Ra:
 
     def pid(self):
         return int(self.pidfile.read_text().split()[0])
+
+    def put_first(self, name, text):
+        """A script that the agent finds before the program of that name."""
+        self.first.mkdir()
+        (self.first / name).write_text("#!/bin/sh\n" + text)
+        (self.first / name).chmod(0o755)
 
     def started(self):
         assert self("start") == OK, self.said + self.text()
@@ -93,17 +105,36 @@ class Ra:
     def tester(self):
         given = [x for k, v in self.parameters.items()
                  for x in ("-o", f"{k}={v}")]
-        return subprocess.run(
+        done = subprocess.run(
             ["/usr/sbin/ocf-tester", "-n", "test", *given, str(self.path)],
             env=self.environment(), text=True, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT)
+        self.note()
+        return done
+
+    def note(self):
+        with contextlib.suppress(OSError):
+            self.noted[self.pid()] = stat_of(self.pid(), "began")
 
     def end(self):
-        """Whatever a failed test left."""
-        if self.pidfile.exists():
-            for pid in self.family():
+        """Whatever a failed test left, its pidfile or none. A session's number
+        is no other process's while somebody is in it."""
+        ours = [s for s, began in self.noted.items()
+                if stat_of(s, "began") in (None, began)]
+        for pid in processes():
+            if stat_of(pid, "session") in ours:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def bystander():
+    """A process that is none of ours."""
+    with subprocess.Popen(["sleep", "1000"]) as other:
+        try:
+            yield other
+        finally:
+            other.kill()
 
 
 def processes():
