@@ -84,6 +84,10 @@ def test_tls_everywhere(wait_until):
                                    "/health"], check=False)
             assert plain.returncode != 0, "served without a certificate"
         switch(lab, story, wait_until)
+        # HAProxy's own checks of Patroni show the certificate, too: all
+        # servers were down by now, did they not.
+        wait_until("the classic way", 10, lambda: lab.psql(5100, WRITE) ==
+                   lab.psql(5101, READ) == "t")
         no_failed_handshake(story)
         _distrust_rest(lab, story, wait_until)
         assert path.topology(lab, HAP)["loop"]["slow"] == 0

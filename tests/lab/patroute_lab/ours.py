@@ -93,6 +93,7 @@ def _fitted(lab, text):
     """A product's file as this lab needs it."""
     text = _more_members(text, lab.hosts)
     if pooler.is_on(lab.settings):
+        assert ":5432\n" in text, "no server to fit"
         text = text.replace(":5432\n", f":{pooler.PORT}\n")
     return tls.haproxy(text) if tls.is_on(lab.settings) else text
 

@@ -125,5 +125,7 @@ def patroute():
 
 def haproxy(text):
     """A product's file whose checks of Patroni show a certificate."""
-    return text.replace("check port 8008 ", "check port 8008 check-ssl "
-                        f"verify required ca-file {CA} crt {BOTH} ")
+    check = "check port 8008 "
+    assert check in text, "no check of Patroni to fit"
+    return text.replace(check, f"{check}check-ssl verify required "
+                        f"ca-file {CA} crt {BOTH} ")
