@@ -12,8 +12,8 @@ import xml.etree.ElementTree
 import pytest
 
 from ocf_lib import (AGENTS, ARGS, FAILED, INSTALLED, OK, STOPPED, UNKNOWN,
-                     at_once, bystander, folder, is_there, make, root, stat_of,
-                     timed)
+                     at_once, bystander, folder, freeze, is_there, make, root,
+                     stat_of, timed)
 from wire_lib import SLOW, free_port, wait_until
 
 __all__ = ["folder", "root"]
@@ -245,7 +245,7 @@ def test_c8_frozen(three):
         one.started()
     families = [one.family() for one in three]
     for one in three:
-        os.kill(served(one), signal.SIGSTOP)
+        freeze(served(one))
     answers = at_once(*[lambda one=one: timed(lambda: one("monitor"))
                         for one in three])
     for one, (answer, took) in zip(three, answers):

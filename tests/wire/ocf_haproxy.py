@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 
 from ocf_lib import (FAILED, HAPROXY, OK, STOPPED, at_once, bystander, connects,
-                     folder, is_there, make, root, stat_of)
+                     folder, freeze, is_there, make, root, stat_of)
 from wire_lib import SLOW, free_port, wait_until
 
 __all__ = ["folder", "root"]
@@ -33,7 +33,8 @@ def site(root, folder):
         request_queue_size = 128
 
     with Server(("127.0.0.1", 0), Echo) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,),
+                         daemon=True).start()
         port = free_port()
         ra = make(root, folder, "haproxy", port, server.server_address[1])
         ra.port = port
@@ -176,7 +177,7 @@ def test_c2_a_stop_has_an_end(site):
 def test_c3_the_master_is_gone(site):
     """Its worker stands still, and so is left: that is no clean stop."""
     master, [worker] = site.pid(), workers(site)
-    os.kill(worker, signal.SIGSTOP)
+    freeze(worker)
     os.kill(master, signal.SIGKILL)
     wait_until(lambda: not is_there(master), "dead")
     assert site("monitor") == FAILED and "children" in site.said

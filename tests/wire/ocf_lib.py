@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from wire_lib import BUILD, GROUP, SLOW, USER, folder, free_port
+from wire_lib import BUILD, GROUP, SLOW, USER, folder, free_port, wait_until
 
 __all__ = ["folder", "root"]
 
@@ -153,6 +153,12 @@ def stat_of(pid, what):
 
 def is_there(pid):
     return stat_of(pid, "state") not in (None, "Z")
+
+
+def freeze(pid):
+    """Until then a thread that has not heard of it goes on."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: stat_of(pid, "state") == "T", "stands still")
 
 
 def write_conf(folder):
