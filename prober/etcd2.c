@@ -48,11 +48,11 @@ bool etcd2_send(
 	struct http_ask a;
 
 	etcd_text_add(&t, "/v2/keys");
+	/* A directory, too, has its slash: etcd matches a role with the path as
+	   it is asked for, and without it one for "/service/main/" and what is
+	   below would not do. */
 	etcd_text_path(&t, q->prefix);
-	if (q->name[0] != '\0')
-		etcd_text_path(&t, q->name);
-	else
-		t.p[--t.used] = '\0'; /* a directory, without its slash */
+	etcd_text_path(&t, q->name);
 	etcd_text_add(&t, "?recursive=true");
 	if (q->wait > 0) {
 		etcd_text_add(&t, "&wait=true&waitIndex=");

@@ -78,6 +78,9 @@ enum etcd_trace etcd2_trace(
 		return ETCD_TRACE_UNSPOKEN;
 	if (has_key)
 		return ETCD_TRACE_LEADER;
+	/* As with v3: or an empty v3 would be taken for Patroni's. */
+	if (got.kind == ETCD2_DENIED)
+		return ETCD_TRACE_KEYS;
 	/* The directory is there: then the key itself is what is missing. */
 	return is_dcs_keys_leader(&c->keys, slice_str(got.cause))
 	    ? ETCD_TRACE_KEYS
