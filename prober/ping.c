@@ -7,37 +7,25 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "numeric.h"
+#include "sock.h"
 
 #define QUESTION "GET /healthz HTTP/1.0\r\n\r\n"
 
-/* Gives: the descriptor, or -1 and errno. */
+/* For less than PING_MS. Gives: the descriptor, or -1 and errno. */
 static int dial(const struct conf_prober *p)
 {
-	/* connect() of a blocking socket honours the time limit for sends. */
-	const struct timeval tv = {.tv_usec = (PING_MS - 1) * 1000L};
 	struct numeric to;
-	int fd;
 
 	errno = EINVAL;
-	if (!numeric_addr(p->http_address, p->http_port, &to))
-		return -1;
-	fd = socket(to.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd != -1 &&
-	    (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) == -1 ||
-		connect(fd, (const struct sockaddr *)&to.sa, to.len) == -1)) {
-		int saved = errno;
-
-		(void)close(fd);
-		errno = saved;
-		return -1;
-	}
-	return fd;
+	return numeric_addr(p->http_address, p->http_port, &to)
+	    ? sock_dial(
+		  (const struct sockaddr *)&to.sa, to.len, dur_ms(PING_MS - 1))
+	    : -1;
 }
 
 /* "HTTP/1.1 200 OK": the status begins at the tenth byte. */
@@ -56,15 +44,11 @@ static const char *await(int fd, struct mono until)
 	size_t n = 0;
 
 	while (n < sizeof(line)) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		int64_t left = dur_to_ms(mono_sub(until, mono_now()));
-		ssize_t got;
+		ssize_t got = sock_hear(fd, line + n, sizeof(line) - n, until);
 
-		if (left <= 0 || poll(&p, 1, (int)left) == 0)
-			return "no answer in time";
-		got = recv(fd, line + n, sizeof(line) - n, 0);
 		if (got <= 0)
-			return "closed without an answer";
+			return got == 0 ? "closed without an answer"
+					: "no answer in time";
 		n += (size_t)got;
 	}
 	return judge(line, n);

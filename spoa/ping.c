@@ -7,52 +7,36 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "numeric.h"
+#include "sock.h"
 #include "spop.h"
 #include "wire.h"
 
 #define STREAM 1
 #define FRAME 1
 
-/* Connects, for less than PING_MS. Gives: the descriptor, or -1 and errno. */
-static int dial_to(const struct sockaddr *sa, socklen_t len)
-{
-	/* connect() of a blocking socket honours the time limit for sends. */
-	const struct timeval tv = {.tv_usec = (PING_MS - 1) * 1000L};
-	int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd != -1 &&
-	    (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) == -1 ||
-		connect(fd, sa, len) == -1)) {
-		int saved = errno;
-
-		(void)close(fd);
-		errno = saved;
-		return -1;
-	}
-	return fd;
-}
-
+/* For less than PING_MS. Gives: the descriptor, or -1 and errno. */
 static int dial(const struct conf_agent_listen *l)
 {
 	struct sockaddr_un path = {.sun_family = AF_UNIX};
+	const struct dur limit = dur_ms(PING_MS - 1);
 	struct numeric to;
 
 	if (l->is_unix) {
 		memcpy(path.sun_path, l->path, strlen(l->path) + 1);
-		return dial_to((const struct sockaddr *)&path, sizeof(path));
+		return sock_dial(
+		    (const struct sockaddr *)&path, sizeof(path), limit);
 	}
 	if (!numeric_addr(l->addr, l->port, &to)) {
 		errno = EINVAL;
 		return -1;
 	}
-	return dial_to((const struct sockaddr *)&to.sa, to.len);
+	return sock_dial((const struct sockaddr *)&to.sa, to.len, limit);
 }
 
 /* SPOE.txt 3.2.6. Every length is below 240, where a varint is one byte. */
@@ -109,15 +93,11 @@ static const char *await(int fd, struct mono until, judge_fn *judge)
 	size_t n = 0;
 
 	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		int64_t left = dur_to_ms(mono_sub(until, mono_now()));
-		ssize_t got;
+		ssize_t got = sock_hear(fd, buf + n, sizeof(buf) - n, until);
 
-		if (left <= 0 || poll(&p, 1, (int)left) == 0)
-			return "no answer in time";
-		got = recv(fd, buf + n, sizeof(buf) - n, 0);
 		if (got <= 0)
-			return "closed without an answer";
+			return got == 0 ? "closed without an answer"
+					: "no answer in time";
 		n += (size_t)got;
 		switch (spop_frame_get(slice_of(buf, n), LIM_SPOP_FRAME, &f)) {
 		case SPOP_OK:

@@ -1,6 +1,7 @@
 /*
- * sock.c - listening sockets. Called at start, before privileges are dropped,
- * but for sock_connect_unix(), which does not block.
+ * sock.c - see sock.h. Listening sockets are made at start, before privileges
+ * are dropped; sock_connect_unix() does not block; sock_dial() and sock_hear()
+ * do, and are called by processes that do nothing else: --ping.
  */
 #include "sock.h"
 
@@ -8,6 +9,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -159,6 +161,35 @@ int sock_connect_unix(const char *path)
 	if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == -1)
 		return close_keeping_errno(fd);
 	return fd;
+}
+
+int sock_dial(const struct sockaddr *to, socklen_t len, struct dur limit)
+{
+	/* connect() of a blocking socket honours the time limit for sends. */
+	const struct timeval tv = {
+	    .tv_sec = limit.us / 1000000, .tv_usec = limit.us % 1000000};
+
+	assert(to != NULL && limit.us > 0);
+	int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) == -1 ||
+	    connect(fd, to, len) == -1)
+		return close_keeping_errno(fd);
+	return fd;
+}
+
+ssize_t sock_hear(int fd, void *buf, size_t size, struct mono until)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int64_t left = dur_to_ms(mono_sub(until, mono_now()));
+	ssize_t got;
+
+	assert(buf != NULL && size > 0);
+	if (left <= 0 || poll(&p, 1, (int)left) < 1)
+		return -1;
+	got = recv(fd, buf, size, 0);
+	return got > 0 ? got : 0;
 }
 
 void sock_close(int *fd)

@@ -24,7 +24,8 @@ MAY_INCLUDE = {
 SOCKETS = ("sys/socket.h", "sys/un.h")
 EDGES_IN_COMMON = {"feed_client.c": IO_HEADERS, "feed_client.h": ("ev.h",),
                    "numeric.h": SOCKETS, "process.c": SOCKETS,
-                   "sock.c": SOCKETS, "log.c": ("poll.h",)}
+                   "sock.c": (*SOCKETS, "poll.h"), "sock.h": SOCKETS,
+                   "log.c": ("poll.h",)}
 
 
 def part_of(path):
