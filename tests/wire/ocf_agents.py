@@ -2,6 +2,7 @@
 The resource agents with the real daemons: every action twice, and with what is
 missing, broken, stale, foreign, frozen, or replaced under them.
 """
+import functools
 import os
 import shutil
 import signal
@@ -19,16 +20,14 @@ from wire_lib import SLOW, free_port, wait_until
 __all__ = ["folder", "root"]
 
 
-@pytest.fixture(params=AGENTS)
-def ra(request, root, folder):
-    one = make(root, folder, request.param)
-    yield one
-    one.end()
-
-
 @pytest.fixture
 def three(root, folder):
-    all_ = [make(root, folder, name) for name in AGENTS]
+    """Each in a folder of its own."""
+    all_ = []
+    for name in AGENTS:
+        (folder / name).mkdir()
+        (folder / name).chmod(0o777)
+        all_.append(make(root, folder / name, name))
     yield all_
     for one in all_:
         one.end()
@@ -41,6 +40,14 @@ def spoa(root, folder):
     one.end()
 
 
+def of_each(test):
+    """The test of one agent, for all three at once."""
+    def of_three(three):
+        at_once(*[functools.partial(test, one) for one in three])
+    of_three.__doc__ = test.__doc__
+    return of_three
+
+
 def served(one):
     """The process that has to answer."""
     if one.name != "haproxy":
@@ -50,6 +57,7 @@ def served(one):
 
 # --- without a daemon ---------------------------------------------------------
 
+@of_each
 def test_a1_meta_data(ra):
     """As anybody, with nothing installed or configured."""
     said = subprocess.run(
@@ -80,6 +88,7 @@ def test_a2_ocf_tester(three):
             done.stdout
 
 
+@of_each
 def test_a3_without_the_program(ra):
     ra.parameters["binary"] = ra.folder / "nowhere"
     assert ra.probe() == STOPPED
@@ -89,6 +98,7 @@ def test_a3_without_the_program(ra):
     assert ra("promote") == UNKNOWN and ra("nonsense") == UNKNOWN
 
 
+@of_each
 def test_a4_with_a_broken_configuration(ra):
     ra.parameters["config"].write_text("nonsense = 1\n")
     assert ra.probe() == STOPPED
@@ -101,6 +111,7 @@ def test_a4_with_a_broken_configuration(ra):
 
 # --- the life of a daemon -----------------------------------------------------
 
+@of_each
 def test_b1_each_action_twice(ra):
     assert ra("validate-all") == OK and ra("validate-all") == OK
     for _ in range(2):
@@ -128,6 +139,7 @@ def test_b1_each_action_twice(ra):
 
 # --- what breaks --------------------------------------------------------------
 
+@of_each
 def test_c1_broken_while_it_runs(ra):
     """What somebody does to a file ends no daemon that runs."""
     pid = ra.started()
@@ -146,6 +158,7 @@ def test_c1_broken_while_it_runs(ra):
     assert ra("stop") == OK and not is_there(pid)
 
 
+@of_each
 def test_c2_an_upgrade_under_way(ra):
     """The program's file is removed, half there, and another one."""
     whole = ra.folder / "whole"
@@ -203,6 +216,7 @@ def test_c4_a_pid_used_again(spoa, root):
         other.end()
 
 
+@of_each
 def test_c5_anothers_runs_already(ra):
     """systemd's, say, by the same configuration: that is said, and left."""
     pid = ra.started()

@@ -53,6 +53,9 @@ class Ra:
         self.first = self.folder / "first"
         self.noted = {}
 
+    def __repr__(self):
+        return self.name
+
     def environment(self, **more):
         keys = {**self.parameters, "CRM_meta_timeout": 20000,
                 "CRM_meta_interval": 2000}
