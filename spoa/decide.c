@@ -42,7 +42,8 @@ static void take_slots(struct decider *d, uint32_t seed)
 			assert(slot != NO_SLOT);
 			d->cluster[slot] = (struct decide_cluster){0};
 			memcpy(d->cluster[slot].name, name, LIM_NAME);
-			d->cluster[slot].rr.turn = seed;
+			d->cluster[slot].rr[0].turn = seed;
+			d->cluster[slot].rr[1].turn = seed;
 			seed = seed * 2654435761U + 1;
 		}
 		d->slot_of[i] = slot;
@@ -59,7 +60,7 @@ void decide_init(struct decider *d, const struct conf *conf, uint32_t seed)
 
 void decide_reload(struct decider *d, const struct conf *conf)
 {
-	uint32_t seed = d->cluster[d->slot_of[0]].rr.turn + 1;
+	uint32_t seed = d->cluster[d->slot_of[0]].rr[0].turn + 1;
 
 	assert(conf != NULL && conf->cluster_n <= LIM_CLUSTERS);
 	for (uint16_t i = 0; i < LIM_CLUSTERS; i++) {
@@ -161,6 +162,11 @@ static bool waits_for_reader(const struct decider *d,
 	    !is_read_wait_over(d, c);
 }
 
+static struct rr *rr_of(struct decide_cluster *c, const struct intent *it)
+{
+	return &c->rr[(it->flags & INTENT_F_TLS) != 0 ? 1 : 0];
+}
+
 struct ruling decide_route(struct decider *d, const struct intent *it)
 {
 	struct decide_cluster *c;
@@ -173,7 +179,7 @@ struct ruling decide_route(struct decider *d, const struct intent *it)
 	r.snap = decide_fresh(d, slot);
 	if (r.snap == NULL)
 		return r;
-	r.d = route_decide(r.snap, it, &c->rr);
+	r.d = route_decide(r.snap, it, rr_of(c, it));
 	if (waits_for_reader(d, c, it, &r.d))
 		r.d = (struct decision){
 		    ROUTE_WAIT, ROUTE_ACT_HOLD, -1, SNAP_WHY_NO_REPLICA};
@@ -182,11 +188,11 @@ struct ruling decide_route(struct decider *d, const struct intent *it)
 
 struct ruling decide_explain(struct decider *d, const struct intent *it)
 {
-	struct decide_cluster *c = &d->cluster[decide_slot(d, it)];
-	struct rr before = c->rr;
+	struct rr *rr = rr_of(&d->cluster[decide_slot(d, it)], it);
+	struct rr before = *rr;
 	struct ruling r = decide_route(d, it);
 
-	c->rr = before;
+	*rr = before;
 	return r;
 }
 

@@ -29,7 +29,10 @@
 
 struct decide_cluster {
 	char name[LIM_NAME]; /* empty: a free slot */
-	struct rr rr;
+	/* Who asks for TLS first, and does not get it, may come again without
+	   (pgx, not libpq): by the same turns each second one counted, and
+	   all of that client's sessions went to one member. */
+	struct rr rr[2];         /* [1]: first bytes that are unread */
 	struct mono empty_since; /* no member to read from */
 	struct mono write_since; /* the write target is, or is missing */
 	uint64_t pass;           /* of `snap` */

@@ -83,18 +83,11 @@ static bool set_max_lag(struct slice v, struct chosen *c)
 	return true;
 }
 
-/* One NAME=VALUE of the options. False: one of ours that makes no sense. */
-static bool set_one(struct slice arg, struct chosen *c)
+/* False: one of ours that makes no sense. */
+static bool set_one(struct slice name, struct slice value, struct chosen *c)
 {
 	static const char prefix[] = "patroute.";
-	const unsigned char *eq;
-	struct slice name, value;
 
-	eq = arg.len > 0 ? memchr(arg.p, '=', arg.len) : NULL;
-	if (eq == NULL)
-		return false;
-	name = slice_of(arg.p, (size_t)(eq - arg.p));
-	value = slice_skip(arg, name.len + 1);
 	if (name.len < sizeof(prefix) - 1 ||
 	    !is_setting(slice_of(name.p, sizeof(prefix) - 1), prefix))
 		return true;
@@ -110,6 +103,19 @@ static bool set_one(struct slice arg, struct chosen *c)
 		return lsn_parse(value, &c->min_lsn);
 	}
 	return false;
+}
+
+/* NAME=VALUE, as it stands in the options. */
+static bool set_pair(struct slice arg, struct chosen *c)
+{
+	const unsigned char *eq =
+	    arg.len > 0 ? memchr(arg.p, '=', arg.len) : NULL;
+	struct slice name;
+
+	if (eq == NULL)
+		return false;
+	name = slice_of(arg.p, (size_t)(eq - arg.p));
+	return set_one(name, slice_skip(arg, name.len + 1), c);
 }
 
 /* isspace() of the C locale, as pg_split_opts() has it. */
@@ -172,7 +178,7 @@ static bool read_switches(struct slice word, struct chosen *c, char *needs)
 			return ch != '-'; /* "--" ends getopt()'s work */
 		}
 		if (ch == 'c' || ch == '-')
-			return set_one(slice_skip(word, i + 1), c);
+			return set_pair(slice_skip(word, i + 1), c);
 		return true;
 	}
 	return true;
@@ -187,7 +193,7 @@ static bool read_options(struct slice in, struct chosen *c)
 	assert(in.len <= sizeof(buf));
 	while (next_word(&in, buf, &word)) {
 		if (needs == 'c') {
-			if (!set_one(word, c))
+			if (!set_pair(word, c))
 				return false;
 			needs = 0;
 		} else if (needs != 0) {
@@ -240,8 +246,10 @@ static bool read_parameter(
 			c->by_name = INTENT_PRIMARY;
 		else if (has_suffix(value, "/read_replica"))
 			c->by_name = INTENT_REPLICA;
+		return true;
 	}
-	return true;
+	/* Drivers send what they do not know as a setting of its own. */
+	return set_one(key, value, c);
 }
 
 /* Takes bytes up to a NUL, and the NUL, off *in. False: there is no NUL. */

@@ -56,9 +56,10 @@ enum startup_rc {
  * untouched: then the listener's intent is all there is.
  *
  * What kind of connection it is (TLS, CANCEL, HTTP …) is always said.
- * `options` and application_name are read only where *it has INTENT_F_CHOOSE,
- * which conf_listen_intent() sets for `startup_options = true`. Options are
- * read as the server reads them; they beat application_name. One patroute.*
+ * `options`, patroute.* parameters and application_name are read only where
+ * *it has INTENT_F_CHOOSE, which conf_listen_intent() sets for
+ * `startup_options = true`. Options are read as the server reads them; both
+ * of the former beat application_name. One patroute.*
  * setting that is unknown or makes no sense, or a packet that the server would
  * refuse, makes all of it STARTUP_BAD: half of a wish is not what was meant.
  * Cost: one pass.

@@ -161,6 +161,29 @@ static void bounds(void **state)
 	assert_listener(&it);
 }
 
+/* As drivers send what they take for a setting of the server. */
+static void settings_of_their_own(void **state)
+{
+	struct packet p = STARTUP("user\0me\0patroute.target\0primary\0"
+				  "patroute.max_lag\0001kB");
+	struct intent it;
+
+	(void)state;
+	assert_int_equal(parse(&p, &it), STARTUP_OK);
+	assert_int_equal(it.want, INTENT_PRIMARY);
+	assert_int_equal(it.max_lag_bytes, 1024);
+	assert_int_equal(it.flags, listener.flags | INTENT_F_OPTIONS);
+	p = STARTUP("Patroute.Target\0primary\0application_name\0"
+		    "a/read_replica");
+	assert_int_equal(parse(&p, &it), STARTUP_OK);
+	assert_int_equal(it.want, INTENT_PRIMARY);
+	p = STARTUP("patroute.target\0primary\0patroute.lag\0001kB");
+	assert_int_equal(parse(&p, &it), STARTUP_BAD);
+	assert_listener(&it);
+	p = STARTUP("patroute.target\0");
+	assert_int_equal(parse(&p, &it), STARTUP_BAD);
+}
+
 static void application_name(void **state)
 {
 	struct packet p = STARTUP("application_name\0app/read_primary");
@@ -402,6 +425,7 @@ int main(void)
 	    cmocka_unit_test(plain_startup),
 	    cmocka_unit_test(targets),
 	    cmocka_unit_test(bounds),
+	    cmocka_unit_test(settings_of_their_own),
 	    cmocka_unit_test(application_name),
 	    cmocka_unit_test(a_listener_that_does_not_ask),
 	    cmocka_unit_test(replication),

@@ -251,6 +251,24 @@ static void explaining_moves_nothing(void **state)
 	assert_int_equal(count[2], 5);
 }
 
+static void who_is_refused_tls_comes_again_in_turn(void **state)
+{
+	struct notify n = {.listen = slice_str("read")};
+	int count[2][3] = {0};
+	struct intent it;
+
+	(void)state;
+	assert_int_equal(decide_intent(&d, &n, &it), DECIDE_STARTUP_OK);
+	for (unsigned i = 0; i < 20; i++) {
+		it.flags ^= INTENT_F_TLS;
+		count[i % 2][decide_route(&d, &it).d.member]++;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(count[i][1], 5);
+		assert_int_equal(count[i][2], 5);
+	}
+}
+
 static void slots_survive_a_reload(void **state)
 {
 	struct conf *old = *state;
@@ -265,11 +283,11 @@ static void slots_survive_a_reload(void **state)
 
 	assert_int_equal(decide_intent(&d, &n, &it), DECIDE_STARTUP_OK);
 	before = decide_slot(&d, &it);
-	d.cluster[before].rr.turn = 4711;
+	d.cluster[before].rr[0].turn = 4711;
 	decide_reload(&d, new);
 	assert_int_equal(decide_intent(&d, &n, &it), DECIDE_STARTUP_OK);
 	assert_int_equal(decide_slot(&d, &it), before);
-	assert_int_equal(d.cluster[before].rr.turn, 4711);
+	assert_int_equal(d.cluster[before].rr[0].turn, 4711);
 	n.listen = slice_str("far");
 	assert_int_equal(decide_intent(&d, &n, &it), DECIDE_UNKNOWN);
 	n.listen = slice_str("fresh");
@@ -292,6 +310,8 @@ int main(void)
 		who_may_not_fall_back_waits_briefly, begin, end),
 	    cmocka_unit_test_setup_teardown(
 		explaining_moves_nothing, begin, end),
+	    cmocka_unit_test_setup_teardown(
+		who_is_refused_tls_comes_again_in_turn, begin, end),
 	    cmocka_unit_test_setup_teardown(slots_survive_a_reload, begin, end),
 	};
 
