@@ -46,6 +46,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(memchr(a.text, 0, sizeof(a.text)) != NULL);
 	assert(memchr(a.cause, 0, sizeof(a.cause)) != NULL);
 	if (etcd_version_decode(s, &v))
-		assert(v.major > 0 && a.kind == ETCD2_BAD);
+		assert(v.major > 0);
 	return 0;
 }
