@@ -45,7 +45,7 @@ is_alive()
 {
 	pid='' was='' exe=''
 	{ read -r pid && read -r was exe; } 2>/dev/null <"$pidfile" || return 1
-	case $pid in '' | *[!0-9]*) return 1 ;; esac
+	case $pid in '' | 0* | *[!0-9]*) was='' && return 1 ;; esac
 	read_process "$pid" && [ "$began" = "$was" ]
 }
 
