@@ -257,7 +257,9 @@ def test_exec_passes_everything_through(lab, lab_command):
 def test_an_ended_exec_leaves_nothing_in_the_host(lab, wait_until):
     with subprocess.Popen(lab.command(APP, ["sleep", "4242"])) as child:
         def alive():
-            return any("4242" in p.argv
+            # What becomes of it has the number in its command line before
+            # it has asked to be told of its parent's end.
+            return any(p.argv == ["sleep", "4242"]
                        for p in lab.machine(APP).processes())
         wait_until("sleep runs", 5, alive)
         child.kill()
