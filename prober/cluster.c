@@ -105,7 +105,7 @@ static bool is_tell_allowed(struct cluster *c, struct mono now)
 /* Who takes the writes and would refuse them; a flag, not a veto. */
 static void log_read_only(struct cluster *c, struct mono now)
 {
-	int w = c->verdict.write;
+	int8_t w = c->verdict.write;
 	bool is = w >= 0 && is_ev_read_only(&c->ev.m[w]);
 
 	if (w < 0 || c->tell.read_only[w] == is || !is_tell_allowed(c, now))
