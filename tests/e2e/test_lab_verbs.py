@@ -5,10 +5,10 @@ import json
 import socket
 import subprocess
 
-import psycopg2
 import pytest
 
 from patroute_lab import LabError
+from sessions import ask, session
 
 APP = "app1"
 
@@ -33,24 +33,12 @@ def connects(lab, source, target, port, timeout=1.0):
 
 
 def sql_session(lab, host, port=5432):
-    """A session of psycopg2 from app1."""
-    with lab.inside(APP):
-        session = psycopg2.connect(
-            host=lab.host(host).address, port=port, user="postgres",
-            password="p", dbname="postgres", connect_timeout=5)
-    session.autocommit = True
-    return session
+    return session(lab, lab.host(host).address, port, timeout=5)
 
 
-def ask(session, query):
-    with session.cursor() as cursor:
-        cursor.execute(query)
-        return cursor.fetchone()[0]
-
-
-def peer_says(session, timeout):
+def peer_says(kept, timeout):
     """What comes over an idle session: "nothing", or "end" (FIN, RST)."""
-    with contextlib.closing(socket.socket(fileno=session.fileno())) as own:
+    with contextlib.closing(socket.socket(fileno=kept.fileno())) as own:
         sock = own.dup()
         own.detach()
     with contextlib.closing(sock):
@@ -139,13 +127,13 @@ def test_kill_lets_no_word_out_and_start_brings_it_back(lab, wait_until):
 
 def test_freeze_stops_what_it_names_and_thaw_ends_it(lab):
     host = replicas(lab)[0]
-    session = sql_session(lab, host)
+    kept = sql_session(lab, host)
     lab.freeze(host, "patroni")
     assert lab.status()["hosts"][host]["programs"] == {
         "patroni": "frozen", "postgres": "running"}
     with pytest.raises(OSError):
         lab.rest(host, "/patroni", timeout=1.0)
-    assert ask(session, "SELECT 1") == 1
+    assert ask(kept, "SELECT 1") == 1
     lab.thaw(host, "patroni")
     assert lab.rest(host, "/replica")[0] == 200
 
@@ -154,13 +142,13 @@ def test_freeze_stops_what_it_names_and_thaw_ends_it(lab):
         "patroni": "running", "postgres": "frozen"}
     assert answers_nothing(lab, host)
     lab.thaw(host, "postgres")
-    assert ask(session, "SELECT 1") == 1
+    assert ask(kept, "SELECT 1") == 1
 
     lab.freeze(host)
     assert set(lab.status()["hosts"][host]["programs"].values()) == \
         {"frozen"}
     lab.thaw(host)
-    assert ask(session, "SELECT 1") == 1
+    assert ask(kept, "SELECT 1") == 1
 
 
 def answers_nothing(lab, host):
@@ -235,13 +223,13 @@ def datagram_arrives(lab, source, target):
 
 
 def test_reload_keeps_old_sessions(lab):
-    session = sql_session(lab, "hap2", 5000)
+    kept = sql_session(lab, "hap2", 5000)
     before = {p.pid for p in lab.machine("hap2").program("haproxy")}
     lab.reload("hap2")
     after = {p.pid for p in lab.machine("hap2").program("haproxy")}
     # The old worker lives on for the session, beside the new one.
     assert before < after
-    assert ask(session, "SELECT pg_is_in_recovery()") is False
+    assert ask(kept, "SELECT pg_is_in_recovery()") is False
     assert ask(sql_session(lab, "hap2", 5000), "SELECT 1") == 1
 
 

@@ -10,10 +10,9 @@ import threading
 import time
 
 import path
-import psycopg2
 import pytest
-from patroute_lab import config as made
 from patroute_lab import hosts
+from sessions import ask, session
 from slow_rest import slow_rest
 from verdicts import story  # noqa: F401 (a fixture)
 from verdicts import HAP, roles
@@ -31,29 +30,12 @@ def descriptors(lab):
                for p in lab.machine(HAP).program("prober"))
 
 
-def session(lab, port):
-    """A client's session through the VIP."""
-    with lab.inside(hosts.CLIENT):
-        found = psycopg2.connect(
-            host=hosts.VIP, port=port, user=made.SUPERUSER,
-            password=made.PASSWORD, dbname="postgres", connect_timeout=10)
-    found.autocommit = True
-    return found
-
-
-def ask(connection, sql):
-    """The one value of an answer."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        return cursor.fetchone()[0]
-
-
 def test_leader_vanishes(lab, story, wait_until):
     """No packet either way, SQL and REST: no write route after `silence`,
     and not before. A connection waits it out, a session lives on."""
     leader, name, _, _ = roles(lab)
     before = descriptors(lab)
-    kept = session(lab, 5000)
+    kept = session(lab, hosts.VIP, 5000)
     assert ask(kept, WRITE)
     answers = []
     client = threading.Thread(target=lambda: answers.append(

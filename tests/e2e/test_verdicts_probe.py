@@ -12,6 +12,7 @@ import path
 import psycopg2
 import pytest
 from patroute_lab import config as made
+from sessions import session
 from verdicts import story  # noqa: F401 (a fixture)
 from verdicts import HAP, local, name_of, roles
 
@@ -81,18 +82,13 @@ def test_password_rotated(lab, story, wait_until):
     assert not story.lines(secret)
 
 
-def _connect(lab, host, user):
-    with lab.inside("app1"):
-        return psycopg2.connect(host=lab.host(host).address, user=user,
-                                password=made.PASSWORD, dbname="postgres")
-
-
 def _take_all(lab, host, taken):
     """Connects until it is refused: without rights, a few are left to
     superusers."""
     with contextlib.suppress(psycopg2.OperationalError):
         while True:
-            taken.append(_connect(lab, host, made.PROBER))
+            taken.append(session(lab, lab.host(host).address,
+                                 user=made.PROBER))
 
 
 @contextlib.contextmanager
@@ -100,8 +96,7 @@ def full(lab, host, who, wait_until):
     """Every connection that is not a superuser's is taken, the places of
     the probes too: they are back at once, so it may need another try."""
     # It stays: one that went would leave a place, and not to us.
-    superuser = _connect(lab, host, made.SUPERUSER)
-    superuser.autocommit = True
+    superuser = session(lab, lab.host(host).address)
     taken = [superuser]
 
     def take_theirs():
