@@ -230,9 +230,6 @@ defaults
     timeout client 1h
     timeout server 1h
     timeout check 500ms
-backend prober
-    option httpchk GET /healthz
-    server prober 127.0.0.1:{port} check inter 200ms fall 2 rise 5
 backend agent
 .if version_atleast(3.1)
     mode spop
@@ -264,7 +261,11 @@ def start_haproxy(parts, binary, clusters):
             text.append(f"backend c{c}_{role}\n{shipped_checks(role)}"
                         f"{servers}")
         text.append(f"backend c{c}_fallback\n"
-                    f"    default-server maxconn 100\n{servers}")
+                    f"    default-server maxconn 100\n{servers}"
+                    f"backend c{c}_prober\n"
+                    "    option httpchk GET /healthz\n"
+                    f"    server prober 127.0.0.1:{PROBER} check inter "
+                    "200ms fall 2 rise 5\n")
     cfg = parts.folder / "haproxy.cfg"
     cfg.write_text("".join(text))
     parts.start("haproxy", binary, "-db", "-f", cfg)

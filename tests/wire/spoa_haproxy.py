@@ -3,7 +3,9 @@ The agent behind a real HAProxy with the shipped files, in a network namespace
 of its own: stub members on the files' addresses, a scripted prober, a scripted
 Patroni. Each way, and each fault of the agent while connections come.
 """
+import base64
 import ctypes
+import http.client
 import http.server
 import os
 import pathlib
@@ -128,7 +130,7 @@ class Site:
         self.haproxy = self.log = None
 
     def check(self, path):
-        if path == "/healthz":
+        if path.startswith(("/healthz", "/topology")):
             return 200
         _, _, backend, server, _ = path.split("/")
         lead = server == self.leads
@@ -197,7 +199,7 @@ class Site:
         rows = [x.split(",") for x in lines[1:] if x]
         state = {(r[0], r[1]): r[17] for r in rows}
         return (state.get(("agent", "agent")) == "UP" and
-                state.get(("prober", "prober")) == "UP" and
+                state.get(("main_prober", "prober")) == "UP" and
                 state.get(("main_write", N2)) == "NOLB" and
                 state.get(("main_classic_write", N2)) == "DOWN")
 
@@ -314,6 +316,24 @@ def test_a3_a_reason_in_the_log(site):
                 "action=read reason=replica" in text)
 
     wait_until(logged, "the log's lines")
+
+
+def test_a4_the_pages_are_for_who_may_see_them(site):
+    def status(path, user="admin:x", method="GET"):
+        c = http.client.HTTPConnection("127.0.0.1", 7000, timeout=5)
+        c.request(method, path, headers={
+            "Authorization": b"Basic " + base64.b64encode(user.encode())})
+        answer = c.getresponse()
+        return answer.status, b"Statistics Report" in answer.read()
+
+    for path in ("/", "/;csv", "/topology", "/topology/app.js", "/healthz",
+                 "/events", "/metrics", "/reports/last"):
+        assert status(path, "admin:y") == (401, False)
+        assert status(path, "x:x") == (401, False)
+    assert status("/") == (200, True)
+    for path in ("/topology", "/topology/app.js", "/healthz/main"):
+        assert status(path) == (200, False)
+        assert status(path, method="POST") == (405, False)
 
 
 def test_b1_held_until_there_is_a_leader(site):
@@ -480,7 +500,8 @@ def test_c5_held_when_the_agent_stops(site):
 def test_c6_prober_gone_the_third_way(site):
     site.checks.stop()
     site.prober.stop()
-    wait_until(lambda: site.servers("prober")["prober"] == "DOWN", "noticed")
+    wait_until(lambda: site.servers("main_prober")["prober"] == "DOWN",
+               "noticed")
     # The agent's last snapshot counts until it is stale.
     wait_until(lambda: "fresh=no" in site.agent.text(), "stale", 8)
     assert {connect(5000)[0] for _ in range(6)} == {N1}
