@@ -28,8 +28,9 @@
 #define LIM_HTTP_REQUEST 4096  /* of a request to the prober */
 #define LIM_JSON_DEPTH 32
 #define LIM_LOG_LINE 1024
-#define LIM_LOG_BYTES 128    /* of network bytes in one log value */
-#define LIM_HAP_CMDS 256     /* Runtime API commands of one pass */
-#define LIM_HAP_REPLY 262144 /* one answer of HAProxy's Runtime API */
+#define LIM_LOG_BYTES 128     /* of network bytes in one log value */
+#define LIM_HAP_CMDS 256      /* Runtime API commands of one pass */
+#define LIM_HAP_REPLY 262144  /* one answer of HAProxy's Runtime API */
+#define LIM_CTL_BODY 16777216 /* of the answers that patroutectl takes */
 
 #endif

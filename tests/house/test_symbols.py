@@ -6,7 +6,8 @@ import subprocess
 BUILD = pathlib.Path(os.environ["PATROUTE_BUILD"])
 ARCHIVES = ("libpatroute-common.a", "libpatroute-core.a",
             "libpatroute-feed-client.a", "libpatroute-sources.a",
-            "libpatroute_prober.a", "libpatroute_spoa_parts.a")
+            "libpatroute-ctl.a", "libpatroute_prober.a",
+            "libpatroute_spoa_parts.a")
 ALLOWED = {"log.c.o"}
 
 

@@ -1,0 +1,18 @@
+/*
+ * look.h - what stands in a JSON document, with a word for what does not.
+ */
+#ifndef LOOK_H
+#define LOOK_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+/* Gives: the string, or `otherwise` where there is none, or null. */
+const char *look_text(const cJSON *o, const char *key, const char *otherwise);
+/* Gives: the number, or -1. */
+double look_num(const cJSON *o, const char *key);
+bool look_true(const cJSON *o, const char *key);
+/* How many elements an array has; 0 for what is none. */
+int look_n(const cJSON *o, const char *key);
+
+#endif
