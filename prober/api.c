@@ -21,6 +21,7 @@
 #include "haptext.h"
 #include "log.h"
 #include "metrics.h"
+#include "page.h"
 #include "sock.h"
 #include "topology.h"
 
@@ -136,6 +137,28 @@ static enum MHD_Result answer_text(
 	return rc;
 }
 
+/* The page to a browser, which asks for its files next; JSON to a program. */
+static enum MHD_Result answer_topology(
+    struct api *a, struct MHD_Connection *conn, struct slice path)
+{
+	const struct page_file *f = page_find(path);
+	struct topology_ask ask = {0};
+
+	if (f == NULL)
+		return answer(a, conn, FIXED_404);
+	if (!is_slice_eq(path, "/topology") ||
+	    is_page_wanted(MHD_lookup_connection_value(
+		conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT)))
+		return page_answer(conn, f);
+	const char *summary =
+	    MHD_lookup_connection_value(conn, MHD_GET_ARGUMENT_KIND, "summary");
+	ask.summary = summary != NULL && strcmp(summary, "1") == 0;
+	ask.cluster =
+	    MHD_lookup_connection_value(conn, MHD_GET_ARGUMENT_KIND, "cluster");
+	return answer_text(a, conn, topology_json(a->app, &ask, mono_now()),
+	    "application/json");
+}
+
 static enum MHD_Result request_cb(void *arg, struct MHD_Connection *conn,
     const char *url, const char *method, const char *version,
     const char *upload, size_t *upload_n, void **request) /* NOLINT: MHD's */
@@ -156,9 +179,8 @@ static enum MHD_Result request_cb(void *arg, struct MHD_Connection *conn,
 		return answer_check(a, conn, path);
 	if (is_slice_eq(path, "/healthz"))
 		return answer_healthz(a, conn);
-	if (is_slice_eq(path, "/topology"))
-		return answer_text(a, conn, topology_json(a->app, mono_now()),
-		    "application/json");
+	if (strncmp(url, "/topology", 9) == 0)
+		return answer_topology(a, conn, path);
 	if (is_slice_eq(path, "/metrics"))
 		return answer_text(a, conn, metrics_text(a->app, mono_now()),
 		    "text/plain; version=0.0.4");

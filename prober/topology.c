@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app.h"
 #include "cluster.h"
@@ -134,11 +135,16 @@ static void add_evidence(
 	add_lsn(e, "lsn", m->rest.lsn);
 	(void)cJSON_AddBoolToObject(
 	    e, "pending_restart", m->rest.pending_restart);
+	if (m->rest.streaming_known)
+		(void)cJSON_AddBoolToObject(e, "streaming", m->rest.streaming);
 	e = add_slot(all, "sql", &m->sql_slot, now);
 	if (is_mono_set(m->sql_slot.ok_at)) {
 		(void)cJSON_AddBoolToObject(
 		    e, "in_recovery", m->sql.in_recovery);
 		(void)cJSON_AddBoolToObject(e, "read_only", m->sql.read_only);
+		if (m->sql.streaming_known)
+			(void)cJSON_AddBoolToObject(
+			    e, "streaming", m->sql.streaming);
 	}
 	(void)cJSON_AddNumberToObject(e, "timeline", m->sql.tli);
 	add_lsn(e, "lsn", m->sql.lsn);
@@ -176,6 +182,8 @@ static void add_member(cJSON *list, const struct cluster *c,
 	    o, "read_only", (m->flags & SNAP_F_READONLY) != 0);
 	(void)cJSON_AddStringToObject(
 	    o, "why", snap_why_name((enum snap_why)m->why));
+	(void)cJSON_AddStringToObject(
+	    o, "why_text", snap_why_text((enum snap_why)m->why));
 	(void)cJSON_AddNumberToObject(o, "weight", m->weight);
 	(void)cJSON_AddNumberToObject(o, "timeline", m->tli);
 	add_lag(o, m);
@@ -234,23 +242,54 @@ static void add_verdict(cJSON *o, struct cluster *c, struct mono now)
 	(void)cJSON_AddNumberToObject(o, "changes", (double)c->changes);
 }
 
-static void add_clusters(cJSON *o, struct app *app, struct mono now)
+/* How old each source's word may be: what its age is to be held against. */
+static void add_max_age(cJSON *o, const struct cluster *c)
+{
+	cJSON *e = cJSON_AddObjectToObject(o, "max_age_ms");
+
+	(void)cJSON_AddNumberToObject(
+	    e, "dcs", (double)c->policy.max_age_dcs.us / 1000.0);
+	(void)cJSON_AddNumberToObject(
+	    e, "rest", (double)c->policy.max_age_rest.us / 1000.0);
+	(void)cJSON_AddNumberToObject(
+	    e, "sql", (double)c->policy.max_age_sql.us / 1000.0);
+}
+
+static void add_cluster(cJSON *o, struct cluster *c, struct mono now)
+{
+	add_name(o, "name", c->conf->name);
+	add_name(o, "scope", c->conf->scope);
+	add_verdict(o, c, now);
+	add_dcs(o, c, now);
+	add_max_age(o, c);
+
+	cJSON *members = cJSON_AddArrayToObject(o, "members");
+	const struct snapshot *s = cluster_snapshot(c);
+	for (unsigned m = 0; m < s->n; m++)
+		add_member(members, c, &s->m[m], now);
+}
+
+static bool is_asked(const struct topology_ask *ask, const struct cluster *c)
+{
+	return ask->cluster == NULL || strcmp(ask->cluster, c->conf->name) == 0;
+}
+
+static void add_clusters(
+    cJSON *o, struct app *app, const struct topology_ask *ask, struct mono now)
 {
 	cJSON *list = cJSON_AddArrayToObject(o, "clusters");
 
 	for (uint16_t i = 0; i < app->cluster_n; i++) {
 		struct cluster *c = app->cluster[i];
-		cJSON *e = cJSON_CreateObject();
 
+		if (!is_asked(ask, c))
+			continue;
+		cJSON *e = cJSON_CreateObject();
 		(void)cJSON_AddItemToArray(list, e);
-		add_name(e, "name", c->conf->name);
-		add_name(e, "scope", c->conf->scope);
-		add_verdict(e, c, now);
-		add_dcs(e, c, now);
-		cJSON *members = cJSON_AddArrayToObject(e, "members");
-		const struct snapshot *s = cluster_snapshot(c);
-		for (unsigned m = 0; m < s->n; m++)
-			add_member(members, c, &s->m[m], now);
+		if (ask->summary)
+			topology_summary(e, c, now);
+		else
+			add_cluster(e, c, now);
 	}
 }
 
@@ -288,7 +327,26 @@ static void add_stats(cJSON *o, const struct feed_stats *s)
 		(void)cJSON_AddNumberToObject(e, all[i].key, (double)all[i].n);
 }
 
-static void add_agents(cJSON *o, const struct app *app, struct mono now)
+/* By cluster, and how many clusters have a later one. */
+static void add_seen(cJSON *o, const struct app *app, unsigned agent,
+    const struct topology_ask *ask)
+{
+	cJSON *seen = cJSON_AddObjectToObject(o, "seen");
+	unsigned behind = 0;
+
+	for (uint16_t i = 0; i < app->cluster_n; i++) {
+		const struct cluster *c = app->cluster[i];
+		uint64_t seq = feed_agent_seen(app->feed, agent, i);
+
+		behind += seq < cluster_snapshot(c)->seq;
+		if (!ask->summary && is_asked(ask, c))
+			add_u64(seen, c->conf->name, seq);
+	}
+	(void)cJSON_AddNumberToObject(o, "behind", behind);
+}
+
+static void add_agents(cJSON *o, const struct app *app,
+    const struct topology_ask *ask, struct mono now)
 {
 	cJSON *list = cJSON_AddArrayToObject(o, "agents");
 	struct feed_agent agent;
@@ -304,10 +362,7 @@ static void add_agents(cJSON *o, const struct app *app, struct mono now)
 		(void)snprintf(id, sizeof(id), "%" PRIx64, agent.boot_id);
 		(void)cJSON_AddStringToObject(e, "boot_id", id);
 		add_ms(e, "connected_ms", agent.since, now);
-		cJSON *seen = cJSON_AddObjectToObject(e, "seen");
-		for (uint16_t c = 0; c < app->cluster_n; c++)
-			add_u64(seen, app->cluster[c]->conf->name,
-			    feed_agent_seen(app->feed, i, c));
+		add_seen(e, app, i, ask);
 		if (agent.has_stats)
 			add_stats(e, &agent.stats);
 	}
@@ -331,12 +386,13 @@ static void add_haproxy(cJSON *o, const struct app *app, struct mono now)
 	    e, "closed_in_old_processes", (double)s.closed_old);
 }
 
-char *topology_json(struct app *app, struct mono now)
+char *topology_json(
+    struct app *app, const struct topology_ask *ask, struct mono now)
 {
 	cJSON *o = cJSON_CreateObject();
 	char id[U64_TEXT];
 
-	assert(app != NULL && app->magic == APP_MAGIC);
+	assert(app != NULL && app->magic == APP_MAGIC && ask != NULL);
 	add_name(o, "program", "patroute-prober");
 	add_name(o, "version", PATROUTE_VERSION);
 	(void)snprintf(id, sizeof(id), "%" PRIx64, app->boot_id);
@@ -347,8 +403,10 @@ char *topology_json(struct app *app, struct mono now)
 	    loop, "longest_cpu_ms", (double)app->watch.longest.us / 1000.0);
 	(void)cJSON_AddNumberToObject(loop, "slow", (double)app->watch.slow);
 	(void)cJSON_AddNumberToObject(loop, "turns", (double)app->watch.turns);
-	add_clusters(o, app, now);
-	add_agents(o, app, now);
+	(void)cJSON_AddNumberToObject(o, "clusters_n", app->cluster_n);
+	(void)cJSON_AddBoolToObject(o, "summary", ask->summary);
+	add_clusters(o, app, ask, now);
+	add_agents(o, app, ask, now);
 	add_haproxy(o, app, now);
 	char *text = cJSON_PrintUnformatted(o);
 	cJSON_Delete(o);
