@@ -26,18 +26,19 @@
 static void usage(FILE *out)
 {
 	fprintf(out,
-	    "usage: " PROGRAM " [-c FILE] [--check | --ping]\n"
+	    "usage: " PROGRAM " [-c FILE] [--check | --ping | --print-vip]\n"
 	    "       " PROGRAM " --print-example | --print-man | -v | -h\n"
 	    "  -c FILE          configuration, default " CONF_PATH "\n"
 	    "  --check          check it and exit: 0 good, 1 not\n"
 	    "  --ping           ask the running prober, as HAProxy does\n"
+	    "  --print-vip      its section vip, for a shell\n"
 	    "  --print-example  a commented example of it\n"
 	    "  --print-man      its keys as man page source\n");
 }
 
 struct options {
 	const char *conf_path;
-	bool check, ping;
+	bool check, ping, print_vip;
 };
 
 /* Gives: the options; does not return where one asks for text only. */
@@ -45,11 +46,12 @@ static struct options parse_options(int argc, char **argv)
 {
 	static const struct option known[] = {{"check", no_argument, NULL, 'n'},
 	    {"ping", no_argument, NULL, 'p'},
+	    {"print-vip", no_argument, NULL, 'i'},
 	    {"print-example", no_argument, NULL, 'e'},
 	    {"print-man", no_argument, NULL, 'm'},
 	    {"version", no_argument, NULL, 'v'},
 	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	struct options o = {CONF_PATH, false, false};
+	struct options o = {.conf_path = CONF_PATH};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:vh", known, NULL)) != -1) {
@@ -59,6 +61,8 @@ static struct options parse_options(int argc, char **argv)
 			o.check = true;
 		else if (c == 'p')
 			o.ping = true;
+		else if (c == 'i')
+			o.print_vip = true;
 		else if (c == 'e')
 			conf_print_example(stdout);
 		else if (c == 'm')
@@ -67,7 +71,7 @@ static struct options parse_options(int argc, char **argv)
 			puts(PROGRAM " " PATROUTE_VERSION);
 		else
 			usage(c == 'h' ? stdout : stderr);
-		if (c != 'c' && c != 'n' && c != 'p')
+		if (strchr("cnpi", c) == NULL)
 			exit(c == '?' ? 2 : 0);
 	}
 	if (optind < argc) {
@@ -109,7 +113,9 @@ int main(int argc, char **argv)
 	app.conf = conf_load(o.conf_path, &err);
 	if (app.conf == NULL)
 		fatal("%s", err.text);
-	if (o.check) {
+	if (o.print_vip)
+		conf_print_vip(app.conf, stdout);
+	if (o.check || o.print_vip) {
 		conf_free(app.conf);
 		return 0;
 	}

@@ -9,12 +9,8 @@
  */
 #include "conf_int.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define LIST_CLOSED ';'
 #define NO_MEMORY "no memory to read it"
@@ -403,6 +399,8 @@ static uint16_t count(
 
 static bool read_all(const struct conf_src *src, struct conf *c)
 {
+	const struct conf_section *s = conf_section_table();
+
 	c->cluster_n = count(src, "cluster", LIM_CLUSTERS);
 	if (c->cluster_n == 0)
 		return false;
@@ -413,8 +411,6 @@ static bool read_all(const struct conf_src *src, struct conf *c)
 	c->listen = calloc(c->listen_n, sizeof(*c->listen));
 	if (c->cluster == NULL || c->listen == NULL)
 		return conf_fail(src, 0, NO_MEMORY);
-	if (!read_section(src, c, "", src->root, c))
-		return false;
 	for (uint16_t i = 0; i < c->cluster_n; i++) {
 		if (!read_cluster(src, c, i))
 			return false;
@@ -423,11 +419,15 @@ static bool read_all(const struct conf_src *src, struct conf *c)
 		if (!read_listen(src, c, i))
 			return false;
 	}
-	if (!read_section(src, c, "prober", cfg_getsec(src->root, "prober"),
-		&c->prober) ||
-	    !read_section(
-		src, c, "agent", cfg_getsec(src->root, "agent"), &c->agent))
-		return false;
+	for (; s->name != NULL; s++) {
+		cfg_t *sec = s->name[0] == '\0'
+		    ? src->root
+		    : cfg_getsec(src->root, s->name);
+
+		if (s->title == NULL &&
+		    !read_section(src, c, s->name, sec, (char *)c + s->offset))
+			return false;
+	}
 	inherit_hold(c);
 	return true;
 }
@@ -489,45 +489,6 @@ struct conf *conf_parse(
 	return c;
 }
 
-/* Gives: the file's bytes on the heap, NULL and *err. */
-static char *read_file(const struct conf_src *src, size_t *len)
-{
-	int fd = open(src->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char *text = NULL;
-	struct stat st;
-	ssize_t got = 0;
-
-	*len = 0;
-	if (fd == -1 || fstat(fd, &st) == -1) {
-		(void)conf_fail(src, 0, "%s, expected a readable file",
-		    strerrordesc_np(errno));
-		goto out;
-	}
-	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)CONF_TEXT_MAX) {
-		(void)conf_fail(src, 0,
-		    "expected a regular file of at most %zu bytes",
-		    CONF_TEXT_MAX);
-		goto out;
-	}
-	text = malloc(CONF_TEXT_MAX);
-	while (text != NULL && *len < CONF_TEXT_MAX) {
-		got = read(fd, text + *len, CONF_TEXT_MAX - *len);
-		if (got <= 0)
-			break;
-		*len += (size_t)got;
-	}
-	if (text == NULL || got == -1) {
-		(void)conf_fail(src, 0, "%s, expected a readable file",
-		    strerrordesc_np(text == NULL ? ENOMEM : errno));
-		free(text);
-		text = NULL;
-	}
-out:
-	if (fd != -1)
-		(void)close(fd);
-	return text;
-}
-
 struct conf *conf_load(const char *path, struct conf_err *err)
 {
 	struct conf_src src = {.file = path, .err = err};
@@ -537,7 +498,7 @@ struct conf *conf_load(const char *path, struct conf_err *err)
 
 	assert(path != NULL && err != NULL);
 	err->text[0] = '\0';
-	text = read_file(&src, &len);
+	text = conf_read_file(&src, &len);
 	if (text == NULL)
 		return NULL;
 	c = conf_parse(path, slice_of(text, len), err);

@@ -3,7 +3,7 @@
  *
  * One key table over libconfuse gives parsing, --check, the defaults, the
  * example file and the man page's list of keys. Sections: `cluster NAME { }`,
- * `listen NAME { }`, `prober { }`, `agent { }`.
+ * `listen NAME { }`, `prober { }`, `agent { }`, `vip { }`.
  * Every error is one sentence: file, line, key, what was expected.
  */
 #ifndef CONF_H
@@ -117,6 +117,7 @@ struct conf {
 	uint16_t cluster_n, listen_n;
 	struct conf_prober prober;
 	struct conf_agent agent;
+	struct conf_vip vip;
 };
 
 /* One sentence, NUL-terminated: "FILE:LINE: KEY: …, expected …". */
@@ -150,5 +151,9 @@ const char *conf_server_of(const struct conf_cluster *c, const char *member);
 /* The whole key table as a commented example file, and as man page source. */
 void conf_print_example(FILE *out);
 void conf_print_man(FILE *out);
+
+/* The section vip for a shell: KEY=VALUE, a line each; of what is not set
+   nothing. Values hold neither blanks, but between hosts, nor quotes. */
+void conf_print_vip(const struct conf *c, FILE *out);
 
 #endif

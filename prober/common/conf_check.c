@@ -199,6 +199,31 @@ static bool check_paths(const struct conf_src *src, const struct conf *c)
 	return true;
 }
 
+/* Where there is an address, nothing of it is guessed. */
+static bool check_vip(const struct conf_src *src, const struct conf_vip *v)
+{
+	cfg_t *sec = section_of(src, "vip", 0);
+
+	if (v->address[0] != '\0' && v->nic[0] == '\0')
+		return conf_fail(src, conf_line(sec, "address", 0),
+		    "vip.nic: missing, expected the network interface of "
+		    "vip.address");
+	if (v->address[0] == '\0' && v->nic[0] != '\0')
+		return conf_fail(src, conf_line(sec, "nic", 0),
+		    "vip.nic: alone, expected vip.address beside it");
+	for (unsigned i = 0; i < v->host_n; i++) {
+		for (unsigned j = 0; j < i; j++) {
+			if (strcmp(v->host[i], v->host[j]) == 0)
+				return conf_fail(src,
+				    conf_line(sec, "hosts", i),
+				    "vip.hosts: %s stands there twice, "
+				    "expected each host once",
+				    v->host[i]);
+		}
+	}
+	return true;
+}
+
 bool conf_check(const struct conf_src *src, const struct conf *c)
 {
 	assert(src != NULL && c != NULL);
@@ -214,5 +239,6 @@ bool conf_check(const struct conf_src *src, const struct conf *c)
 		if (!check_agent_listen(src, &c->agent, i))
 			return false;
 	}
-	return check_tls(src, &c->agent) && check_paths(src, c);
+	return check_tls(src, &c->agent) && check_paths(src, c) &&
+	    check_vip(src, &c->vip);
 }

@@ -1,11 +1,12 @@
 /*
- * conf_files.c - the files that a cluster's keys name, see conf_int.h, and what
- * they say of one member.
+ * conf_files.c - the file itself, those that a cluster's keys name, see
+ * conf_int.h, and what they say of one member.
  */
 #include "conf_int.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -188,4 +189,42 @@ const char *conf_server_of(const struct conf_cluster *c, const char *member)
 			return c->map[i].server;
 	}
 	return member;
+}
+
+char *conf_read_file(const struct conf_src *src, size_t *len)
+{
+	int fd = open(src->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char *text = NULL;
+	struct stat st;
+	ssize_t got = 0;
+
+	*len = 0;
+	if (fd == -1 || fstat(fd, &st) == -1) {
+		(void)conf_fail(src, 0, "%s, expected a readable file",
+		    strerrordesc_np(errno));
+		goto out;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)CONF_TEXT_MAX) {
+		(void)conf_fail(src, 0,
+		    "expected a regular file of at most %zu bytes",
+		    CONF_TEXT_MAX);
+		goto out;
+	}
+	text = malloc(CONF_TEXT_MAX);
+	while (text != NULL && *len < CONF_TEXT_MAX) {
+		got = read(fd, text + *len, CONF_TEXT_MAX - *len);
+		if (got <= 0)
+			break;
+		*len += (size_t)got;
+	}
+	if (text == NULL || got == -1) {
+		(void)conf_fail(src, 0, "%s, expected a readable file",
+		    strerrordesc_np(text == NULL ? ENOMEM : errno));
+		free(text);
+		text = NULL;
+	}
+out:
+	if (fd != -1)
+		(void)close(fd);
+	return text;
 }

@@ -29,6 +29,8 @@ enum conf_type {
 	CONF_LISTENS,
 	CONF_MEMBERS,  /* Patroni's REST APIs */
 	CONF_PROBE_AT, /* [MEMBER=][HOST]:PORT */
+	CONF_CIDR,     /* ADDRESS/PREFIX, or none */
+	CONF_HOSTS,
 };
 
 /* The words of a CONF_ENUM, ended by a NULL. */
@@ -53,6 +55,7 @@ struct conf_key {
 struct conf_section {
 	const char *name, *title; /* title: what it is called, NULL: none */
 	const char *help;
+	size_t offset; /* without a title: of its struct, in struct conf */
 };
 
 /* One line that the example sets; the others stand there as comments. */
@@ -69,7 +72,7 @@ static inline bool is_conf_list(const struct conf_key *k)
 {
 	return k->type == CONF_ENDPOINTS || k->type == CONF_MAP ||
 	    k->type == CONF_LISTENS || k->type == CONF_MEMBERS ||
-	    k->type == CONF_PROBE_AT;
+	    k->type == CONF_PROBE_AT || k->type == CONF_HOSTS;
 }
 
 /* Where a value comes from, for the sentence that refuses it. */
@@ -105,6 +108,9 @@ bool conf_fail(const struct conf_src *src, int line, const char *fmt, ...)
 /* What no single value shows: names and ports used twice, secrets, … */
 bool conf_check(const struct conf_src *src, const struct conf *c)
     __attribute__((warn_unused_result));
+
+/* Gives: the bytes of src->file on the heap; NULL and *err. (conf_files.c) */
+char *conf_read_file(const struct conf_src *src, size_t *len);
 
 /* Can a file of this section be read, by whom it should be? (conf_files.c) */
 bool conf_check_file(const struct conf_src *src, cfg_t *sec,

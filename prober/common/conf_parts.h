@@ -39,6 +39,15 @@ enum conf_sslmode {
 	CONF_SSL_VERIFY_FULL
 };
 
+/* Where clients come to, and the load balancers that may have it. */
+struct conf_vip {
+	char address[LIM_ADDR]; /* numeric; "": none */
+	uint8_t prefix;
+	char nic[LIM_NIC];
+	char host[LIM_HOSTS][LIM_NAME]; /* Pacemaker's names of them */
+	uint8_t host_n;                 /* 0: all of its cluster's */
+};
+
 /* Who may read a file. */
 enum conf_file_who {
 	CONF_FILE_OPEN = 0,

@@ -122,6 +122,20 @@ void conf_print_example(FILE *out)
 	}
 }
 
+void conf_print_vip(const struct conf *c, FILE *out)
+{
+	const struct conf_vip *v = &c->vip;
+
+	assert(c != NULL && out != NULL);
+	if (v->address[0] != '\0')
+		(void)fprintf(out, "address=%s\nprefix=%u\nnic=%s\n",
+		    v->address, (unsigned)v->prefix, v->nic);
+	for (unsigned i = 0; i < v->host_n; i++)
+		(void)fprintf(out, "%s%s", i == 0 ? "hosts=" : " ", v->host[i]);
+	if (v->host_n > 0)
+		(void)fprintf(out, "\n");
+}
+
 /* roff reads a leading dot or quote, a backslash and a bare minus. */
 static void print_roff(FILE *out, const char *text)
 {

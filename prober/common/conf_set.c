@@ -269,6 +269,33 @@ static bool add_listen(struct conf_agent *a, struct slice s)
 	return true;
 }
 
+static bool add_host(struct conf_vip *v, struct slice s)
+{
+	assert(v->host_n < LIM_HOSTS);
+	return is_conf_label(s) &&
+	    slice_copy(s, v->host[v->host_n++], LIM_NAME);
+}
+
+/* ADDRESS/PREFIX, the prefix shorter than the address; or "none". */
+static bool set_cidr(struct conf_vip *v, struct slice s)
+{
+	const unsigned char *slash = s.len > 0 ? memchr(s.p, '/', s.len) : NULL;
+	uint64_t prefix;
+	size_t len;
+
+	if (is_slice_eq(s, "none"))
+		return true;
+	if (slash == NULL)
+		return false;
+	len = (size_t)(slash - s.p);
+	if (!set_address(v->address, sizeof(v->address), slice_of(s.p, len)) ||
+	    !num_u64(slice_skip(s, len + 1), 1,
+		strchr(v->address, ':') != NULL ? 128 : 32, &prefix))
+		return false;
+	v->prefix = (uint8_t)prefix;
+	return true;
+}
+
 static bool set_dur(const struct conf_key *k, void *field, struct slice s)
 {
 	return num_dur(s, dur_us(k->min), dur_us(k->max), field);
@@ -312,6 +339,10 @@ bool conf_set(const struct conf *c, const struct conf_key *k, void *section,
 		return add_map(section, text);
 	case CONF_LISTENS:
 		return add_listen(section, text);
+	case CONF_CIDR:
+		return set_cidr(section, text);
+	case CONF_HOSTS:
+		return add_host(section, text);
 	case CONF_NONE:
 		break;
 	}
@@ -374,6 +405,9 @@ const char *conf_expected(
 	    [CONF_MAP] =
 		"MEMBER=SERVER, Patroni's name and HAProxy's (letters, "
 		"digits, '.', '_', '-')",
+	    [CONF_CIDR] = "ADDRESS/PREFIX, both numeric, such as "
+			  "192.168.34.85/24, or none",
+	    [CONF_HOSTS] = "a name of letters, digits, '.', '_' and '-'",
 	    [CONF_LISTENS] = "unix:/PATH, tcp:ADDRESS:PORT or "
 			     "tls:ADDRESS:PORT, the address numeric (IPv6 in "
 			     "brackets)",

@@ -13,6 +13,8 @@
 #define PROBER(field) AT(struct conf_prober, field)
 #define AGENT(field) AT(struct conf_agent, field)
 
+#define VIP(field) AT(struct conf_vip, field)
+
 #define MS 1000LL
 #define SEC (1000 * MS)
 #define MINUTE (60 * SEC)
@@ -40,16 +42,24 @@ static const struct conf_word levels[] = {{"warn", LOG_LVL_WARN},
     {"info", LOG_LVL_INFO}, {"debug", LOG_LVL_DEBUG}, {NULL, 0}};
 
 static const struct conf_section sections[] = {
-    {"", NULL, "Both programs."},
+    {"", NULL, "Both programs.", 0},
     {"cluster", "NAME",
 	"A Patroni cluster. HAProxy's backends for it are NAME_write, "
-	"NAME_read and NAME_fallback."},
+	"NAME_read and NAME_fallback.",
+	0},
     {"listen", "NAME",
 	"What a port of HAProxy stands for. NAME is the name of the bind "
-	"line."},
-    {"prober", NULL, "patroute-prober, which judges the clusters."},
-    {"agent", NULL, "patroute-spoa, which answers HAProxy."},
-    {NULL, NULL, NULL},
+	"line.",
+	0},
+    {"prober", NULL, "patroute-prober, which judges the clusters.",
+	offsetof(struct conf, prober)},
+    {"agent", NULL, "patroute-spoa, which answers HAProxy.",
+	offsetof(struct conf, agent)},
+    {"vip", NULL,
+	"The virtual address, where Pacemaker is to keep it: only "
+	"pacemaker/setup reads this.",
+	offsetof(struct conf, vip)},
+    {NULL, NULL, NULL, 0},
 };
 
 const struct conf_section *conf_section_table(void)
@@ -266,6 +276,19 @@ static const struct conf_key keys[] = {
 	"`timeout processing` in HAProxy."},
     {"agent", "log_level", CONF_ENUM, false, true, AGENT(log_level), 0, 0,
 	levels, "info", "How much is logged."},
+
+    {"vip", "address", CONF_CIDR, false, false, VIP(address), 0, 0, NULL,
+	"none",
+	"The address with its network's prefix, such as 192.168.34.85/24; none "
+	"where something else brings clients to a host, as in a cloud."},
+    {"vip", "nic", CONF_LABEL, false, false, VIP(nic), 0, 0, NULL, NULL,
+	"The network interface that it is on, the same on each host. It has to "
+	"be said: found by the route, it is not found while the link is down, "
+	"and the address stays on two hosts."},
+    {"vip", "hosts", CONF_HOSTS, false, false, VIP(host), 0, LIM_HOSTS, NULL,
+	NULL,
+	"The load balancers, by the names that the cluster has for them; "
+	"without it all of the cluster's."},
 
     {.section = NULL},
 };

@@ -11,8 +11,10 @@
 #define LIM_LISTENERS 900  /* of one patroute.conf */
 #define LIM_ENDPOINTS 9    /* etcd endpoints of one cluster */
 #define LIM_AGENT_LISTEN 8 /* sockets that one agent listens on */
+#define LIM_HOSTS 16       /* load balancers that share a virtual address */
 #define LIM_NAME 64        /* cluster, member, server, listener; with NUL */
 #define LIM_ADDR 64        /* a numeric address or a host name; with NUL */
+#define LIM_NIC 16         /* of a network interface; with NUL */
 #define LIM_PATH 108       /* a unix socket's path; with NUL */
 #define LIM_TEXT 256       /* a value of patroute.conf, a URL; with NUL */
 #define LIM_SECRET 256     /* USER:PASSWORD; with NUL */

@@ -221,6 +221,7 @@ static void the_example_uncommented(void **state)
 	is = must_parse(text);
 	assert_memory_equal(&was->prober, &is->prober, sizeof(is->prober));
 	assert_memory_equal(&was->agent, &is->agent, sizeof(is->agent));
+	assert_memory_equal(&was->vip, &is->vip, sizeof(is->vip));
 	assert_memory_equal(was->cluster, is->cluster, sizeof(*is->cluster));
 	assert_memory_equal(was->listen, is->listen, 3 * sizeof(*is->listen));
 	assert_string_equal(was->user, is->user);

@@ -21,7 +21,7 @@ static void broken_syntax(void **state)
 	static const struct wrong t[] = {
 	    {"x = 1\n",
 		"t.conf:1: no such option 'x', expected user, group, "
-		"cluster, listen, prober, agent"},
+		"cluster, listen, prober, agent, vip"},
 	    {"# a\n# b\n/* c\n */\n// d\nlisten a {\n\tprot = 1\n}\n",
 		"t.conf:7: listen: no such option 'prot', expected port, "
 		"cluster, target, startup_options, max_lag, fallback, "
@@ -53,7 +53,7 @@ static void broken_syntax(void **state)
 		"VALUE, a section or }"},
 	    {"user = a \"b\\nc\\x7f\"",
 		"t.conf:1: no such option 'b?c?', expected user, group, "
-		"cluster, listen, prober, agent"},
+		"cluster, listen, prober, agent, vip"},
 	    {"\nuser = \"a",
 		"t.conf:2: a string is not closed at the end of "
 		"the file, expected \""},
