@@ -88,7 +88,7 @@ static enum MHD_Result answer_check(
 		struct cluster *c = a->app->cluster[i];
 
 		if (!haptext_backend(check.backend, c->conf->name, &b) ||
-		    b == HAP_CLASSIC) /* asks Patroni, not us */
+		    b >= HAP_BACKEND_N) /* asks Patroni, not us */
 			continue;
 		/* Until there is a verdict, a failure: unlike 404 it takes
 		   some in a row to change the server's state. */

@@ -321,6 +321,8 @@ static void member_stop(struct cluster_member *m)
 	/* What HAProxy allows of the one is nothing of the next. */
 	m->cluster->site.routable[m->i] = false;
 	m->cluster->site.drained[m->i] = false;
+	m->cluster->site.classic_write[m->i] = false;
+	m->cluster->site.classic_read[m->i] = false;
 	tell_forget(&m->cluster->tell, m->i);
 }
 

@@ -1,5 +1,5 @@
 /*
- * happass.c - show stat of every cluster's three backends -> what an operator
+ * happass.c - show stat of every cluster's backends -> what an operator
  * allows (publish_site) -> commands that mend what differs (hapsync).
  *
  * The answers are read line by line, a command line of questions at a time, so
@@ -17,8 +17,8 @@
 
 #define PASS_S 1.0
 #define DEADLINE_MS 1000
-/* 32 clusters are 96 questions, well below one command line. */
-#define CLUSTERS_A_LINE 32
+/* 16 clusters are 96 questions, which fit one command line. */
+#define CLUSTERS_A_LINE 16
 
 /* Can an agent on this host name the server, and does no operator object? */
 static void site_member(
@@ -35,6 +35,9 @@ static void site_member(
 	    v->has[HAP_READ] && w != HAP_SRV_MAINT;
 	site->drained[member] =
 	    r == HAP_SRV_MAINT || r == HAP_SRV_DRAIN || w == HAP_SRV_DRAIN;
+	site->classic_write[member] =
+	    v->srv[HAP_CLASSIC_WRITE][i] == HAP_SRV_UP;
+	site->classic_read[member] = v->srv[HAP_CLASSIC_READ][i] == HAP_SRV_UP;
 }
 
 /* The snapshot with all its servers' names, those not routed too. */
@@ -62,6 +65,20 @@ static void queue_repairs(
 	}
 }
 
+/* Since when the classic way would have routed as it would now. */
+static void note_classic(
+    const struct publish_site *was, struct publish_site *site, struct mono now)
+{
+	site->classic_write_at = was->classic_write_at;
+	site->classic_read_at = was->classic_read_at;
+	if (memcmp(was->classic_write, site->classic_write,
+		sizeof(site->classic_write)) != 0)
+		site->classic_write_at = now;
+	if (memcmp(was->classic_read, site->classic_read,
+		sizeof(site->classic_read)) != 0)
+		site->classic_read_at = now;
+}
+
 /* All answers of a cluster are there. */
 static void end_cluster(struct happass *p, struct cluster *c)
 {
@@ -86,6 +103,7 @@ static void end_cluster(struct happass *p, struct cluster *c)
 		if (member != -1)
 			site_member(&view, i, member, &site);
 	}
+	note_classic(&c->site, &site, mono_now());
 	cluster_set_site(c, &site);
 	queue_repairs(p, c, &view);
 }
@@ -109,7 +127,7 @@ static void keep_line(struct happass *p, struct slice line)
 
 static void on_stat_line(struct happass *p, struct slice line)
 {
-	unsigned at = p->answers / HAP_BACKEND_N;
+	unsigned at = p->answers / HAP_PLACES_N;
 
 	if (at >= p->n)
 		return;
@@ -118,7 +136,7 @@ static void on_stat_line(struct happass *p, struct slice line)
 		return;
 	}
 	p->answers++;
-	if (p->answers % HAP_BACKEND_N != 0)
+	if (p->answers % HAP_PLACES_N != 0)
 		return;
 	end_cluster(p, p->app->cluster[p->first + at]);
 	p->csv_len = 0;
@@ -188,7 +206,7 @@ static void run(struct happass *p, enum happass_step step)
 /* Adds the questions of one cluster. */
 static void add_stat(struct happass *p, const struct cluster *c)
 {
-	for (int b = 0; b < HAP_BACKEND_N; b++) {
+	for (int b = 0; b < HAP_PLACES_N; b++) {
 		char line[LIM_NAME + 64];
 
 		/* 6: backends (2) and servers (4) */

@@ -36,7 +36,7 @@ struct happass {
 	bool again;       /* once more, as soon as this one is over */
 	uint16_t first;   /* cluster of this command line */
 	uint16_t n;       /* clusters in this command line */
-	unsigned answers; /* of this line, HAP_BACKEND_N for each cluster */
+	unsigned answers; /* of this line, HAP_PLACES_N for each cluster */
 	/* The answers of the cluster that is being read. */
 	char csv[LIM_HAP_REPLY];
 	size_t csv_len;

@@ -337,7 +337,7 @@ static bool closes_cb(void *arg, struct slice backend, struct slice server)
 
 		if (closing == 0 ||
 		    !haptext_backend(backend, c->conf->name, &b) ||
-		    b == HAP_READ)
+		    b == HAP_READ || b > HAP_CLASSIC_WRITE)
 			continue;
 		for (int m = 0; m < c->ev.n; m++)
 			if ((closing & UINT32_C(1) << m) &&

@@ -17,7 +17,9 @@ const char *hap_backend_suffix(enum hap_backend b)
 	    [HAP_WRITE] = "write",
 	    [HAP_READ] = "read",
 	    [HAP_FALLBACK] = "fallback",
-	    [HAP_CLASSIC] = "classic_write",
+	    [HAP_CLASSIC_WRITE] = "classic_write",
+	    [HAP_CLASSIC_READ] = "classic_read",
+	    [HAP_CLASSIC_ANY] = "classic_any",
 	};
 
 	assert(b < HAP_PLACES_N);
@@ -164,18 +166,18 @@ static bool parse_row(
 	return ok && found == 3;
 }
 
-/* Gives: which backend of the cluster `proxy` is, HAP_BACKEND_N if none. */
+/* Gives: which backend of the cluster `proxy` is, HAP_PLACES_N if none. */
 static enum hap_backend backend_of(const char *proxy, const char *cluster)
 {
 	size_t len = strlen(cluster);
 
 	if (strncmp(proxy, cluster, len) != 0 || proxy[len] != '_')
-		return HAP_BACKEND_N;
-	for (unsigned b = 0; b < HAP_BACKEND_N; b++)
+		return HAP_PLACES_N;
+	for (unsigned b = 0; b < HAP_PLACES_N; b++)
 		if (strcmp(proxy + len + 1,
 			hap_backend_suffix((enum hap_backend)b)) == 0)
 			return (enum hap_backend)b;
-	return HAP_BACKEND_N;
+	return HAP_PLACES_N;
 }
 
 static int find_server(const struct snapshot *snap, const char *server)
@@ -193,7 +195,7 @@ static void take_row(
 	int i;
 
 	b = backend_of(row->proxy, snap->cluster);
-	if (b == HAP_BACKEND_N)
+	if (b == HAP_PLACES_N)
 		return;
 	if (strcmp(row->server, "BACKEND") == 0) {
 		view->has[b] = true;
@@ -263,7 +265,7 @@ void hap_move(
 	const char *b = snap->write >= 0 ? snap->m[snap->write].server : "";
 	const struct place w_a = {c, HAP_WRITE, a}, w_b = {c, HAP_WRITE, b};
 	const struct place r_b = {c, HAP_READ, b}, f_a = {c, HAP_FALLBACK, a};
-	const struct place c_a = {c, HAP_CLASSIC, a};
+	const struct place c_a = {c, HAP_CLASSIC_WRITE, a};
 	bool leaves = strcmp(a, b) != 0;
 
 	out->n = 0;

@@ -20,9 +20,12 @@ enum hap_backend {
 	HAP_READ,
 	HAP_FALLBACK,
 	HAP_BACKEND_N, /* of those whose states follow the verdict */
-	/* The third way's writes: HAProxy's own checks hold its servers up, and
-	   only its sessions are closed, for in an old process nobody checks. */
-	HAP_CLASSIC = HAP_BACKEND_N,
+	/* The third way's: HAProxy's own checks hold their servers up. Of the
+	   first only the sessions are closed: in an old process nobody checks.
+	 */
+	HAP_CLASSIC_WRITE = HAP_BACKEND_N,
+	HAP_CLASSIC_READ,
+	HAP_CLASSIC_ANY,
 	HAP_PLACES_N
 };
 
@@ -38,9 +41,9 @@ enum hap_srv_state {
 
 /* What HAProxy says of this cluster; by snapshot member index. */
 struct hap_view {
-	bool known;              /* false: never answered */
-	bool has[HAP_BACKEND_N]; /* the backend exists */
-	enum hap_srv_state srv[HAP_BACKEND_N][LIM_MEMBERS];
+	bool known;             /* false: never answered */
+	bool has[HAP_PLACES_N]; /* the backend exists */
+	enum hap_srv_state srv[HAP_PLACES_N][LIM_MEMBERS];
 };
 
 struct hap_cmds {
@@ -82,8 +85,7 @@ void hap_repair(const struct snapshot *snap, const struct hap_view *view,
 int hap_check_code(
     const struct snapshot *snap, enum hap_backend b, const char *server);
 
-/* "write", "read", "fallback", "classic_write": the part of the backend's name
-   after NAME_. */
+/* "write" and so on: the part of the backend's name after NAME_. */
 const char *hap_backend_suffix(enum hap_backend b);
 
 #endif

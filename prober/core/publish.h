@@ -20,6 +20,12 @@ struct publish_site {
 	/* An operator drains it, here or in HAProxy: no reads; a leader keeps
 	   its writes. */
 	bool drained[LIM_MEMBERS];
+	/* The classic way would send writes, reads there: the server is up in
+	   X_classic_write, X_classic_read of this HAProxy, whose checks ask
+	   Patroni themselves. And since when it is as it is; unset: never was
+	   one up. */
+	bool classic_write[LIM_MEMBERS], classic_read[LIM_MEMBERS];
+	struct mono classic_write_at, classic_read_at;
 	/* HAProxy was never heard: take configured names as they are. */
 	bool unknown;
 };

@@ -43,7 +43,10 @@ static void states_are_found_by_column_name(void **state)
 	    "main_read,psql-3,0,0,UP 1/3,1,\n"
 	    "main_read,BACKEND,0,0,UP,1,\n"
 	    "mainly_read,psql-1,0,0,DOWN,1,\n"
-	    "main_fallback,psql-1,0,0,no check,1,\n",
+	    "main_fallback,psql-1,0,0,no check,1,\n"
+	    "main_classic_write,psql-1,0,0,UP,1,\n"
+	    "main_classic_read,psql-2,0,0,UP,1,\n"
+	    "main_classic_any,psql-3,0,0,DOWN,1,\n",
 	    "# status,x,svname,pxname\r\n"
 	    "UP,\"a,\"\"b\",psql-1,main_write\r\n"
 	    "NOLB 2/3,,psql-2,main_write\r\n"
@@ -54,7 +57,10 @@ static void states_are_found_by_column_name(void **state)
 	    "\"UP\",,psql-3,main_read\r\n"
 	    "DOWN,,BACKEND,main_read\r\n"
 	    "DOWN,,psql-1,other_read\r\n"
-	    "no check,,psql-1,main_fallback"};
+	    "no check,,psql-1,main_fallback\r\n"
+	    "UP 1/2,,psql-1,main_classic_write\r\n"
+	    "UP,,psql-2,main_classic_read\r\n"
+	    "DOWN 1/2,,psql-3,main_classic_any"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(csv); i++) {
@@ -70,6 +76,10 @@ static void states_are_found_by_column_name(void **state)
 		assert_int_equal(v.srv[HAP_READ][C], HAP_SRV_UP);
 		assert_int_equal(v.srv[HAP_FALLBACK][A], HAP_SRV_UP);
 		assert_int_equal(v.srv[HAP_FALLBACK][B], HAP_SRV_NONE);
+		assert_int_equal(v.srv[HAP_CLASSIC_WRITE][A], HAP_SRV_UP);
+		assert_int_equal(v.srv[HAP_CLASSIC_WRITE][B], HAP_SRV_NONE);
+		assert_int_equal(v.srv[HAP_CLASSIC_READ][B], HAP_SRV_UP);
+		assert_int_equal(v.srv[HAP_CLASSIC_ANY][C], HAP_SRV_DOWN);
 		assert_true(v.has[HAP_WRITE] && v.has[HAP_READ]);
 		assert_false(v.has[HAP_FALLBACK]);
 	}

@@ -121,9 +121,10 @@ static void a_backend(void **state)
 	assert_int_equal(b, HAP_READ);
 	assert_true(
 	    haptext_backend(slice_str("main_classic_write"), "main", &b));
-	assert_int_equal(b, HAP_CLASSIC);
-	assert_false(
+	assert_int_equal(b, HAP_CLASSIC_WRITE);
+	assert_true(
 	    haptext_backend(slice_str("main_classic_read"), "main", &b));
+	assert_int_equal(b, HAP_CLASSIC_READ);
 	assert_false(haptext_backend(slice_str("main_"), "main", &b));
 	assert_false(haptext_backend(slice_str("main"), "main", &b));
 	assert_false(haptext_backend(slice_str("mainx_read"), "main", &b));
