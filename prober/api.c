@@ -4,32 +4,34 @@
  * is readable, or when the daemon's own timeout is due, it is run.
  *
  * A check comes up to 30 times a second from each HAProxy: its answers are
- * made once, at start. Nothing blocks.
+ * made once, at start. Whoever connects and asks nothing must not take a
+ * check's place: where connections grow many, the oldest that is no stream is
+ * closed for the newest. Nothing blocks.
  */
-#include "api.h"
+#include "api_int.h"
 
 #include <assert.h>
-#include <ev.h>
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
-#include "app.h"
-#include "cluster.h"
-#include "haproxy.h"
-#include "hapsync.h"
-#include "haptext.h"
 #include "log.h"
-#include "metrics.h"
-#include "page.h"
 #include "sock.h"
-#include "topology.h"
 
 #define API_MAGIC 0x61706921u
 #define SERVER_MAGIC 0x61706973u
-#define CONNECTIONS 256
 #define IDLE_S 10u
 #define UNWATCHED_S 0.1
+/* Connections above this close the oldest: MHD, which at its limit would
+   accept nobody, never gets there (it accepts some 10 a turn). */
+#define CROWD (LIM_HTTP_CONNS - LIM_HTTP_CONNS / 4)
+
+/* One connection; zeroed: none. */
+struct peer {
+	int fd;
+	uint64_t order; /* of its coming; 0: free */
+	bool is_kept, is_closing;
+};
 
 struct server {
 	unsigned magic;
@@ -37,154 +39,216 @@ struct server {
 	struct MHD_Daemon *mhd;
 	ev_io io;
 	ev_timer timeout;
-};
-
-/* The answers that never change, by status. */
-enum fixed {
-	FIXED_200 = 0,
-	FIXED_400,
-	FIXED_404,
-	FIXED_405,
-	FIXED_503,
-	FIXED_N
+	uint64_t order;
+	unsigned peers; /* that are not closing */
+	struct peer peer[LIM_HTTP_CONNS];
 };
 
 static const struct {
 	unsigned status;
 	const char *text;
-} fixed[FIXED_N] = {
-    [FIXED_200] = {MHD_HTTP_OK, "ok\n"},
-    [FIXED_400] = {MHD_HTTP_BAD_REQUEST, "bad request\n"},
-    [FIXED_404] = {MHD_HTTP_NOT_FOUND, "not here\n"},
-    [FIXED_405] = {MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD\n"},
-    [FIXED_503] = {MHD_HTTP_SERVICE_UNAVAILABLE, "unavailable\n"},
+} fixed[API_FIXED_N] = {
+    [API_200] = {MHD_HTTP_OK, "ok\n"},
+    [API_400] = {MHD_HTTP_BAD_REQUEST, "bad request\n"},
+    [API_404] = {MHD_HTTP_NOT_FOUND, "not here\n"},
+    [API_405] = {MHD_HTTP_METHOD_NOT_ALLOWED,
+	"GET or HEAD; POST /control by the unix socket\n"},
+    [API_413] = {MHD_HTTP_CONTENT_TOO_LARGE, "4096 bytes at most\n"},
+    [API_503] = {MHD_HTTP_SERVICE_UNAVAILABLE, "unavailable\n"},
 };
 
 struct api {
 	unsigned magic;
 	struct app *app;
-	struct MHD_Response *fixed[FIXED_N];
+	struct MHD_Response *fixed[API_FIXED_N];
+	struct api_streams *streams;
 	struct server tcp, local;
 };
 
-static enum MHD_Result answer(
-    struct api *a, struct MHD_Connection *conn, enum fixed which)
+/* A POST's body, while it comes. */
+struct upload {
+	size_t len;
+	bool is_over;
+	char bytes[LIM_HTTP_POST];
+};
+
+enum MHD_Result api_answer(const struct request *q, enum api_fixed which)
 {
-	return MHD_queue_response(conn, fixed[which].status, a->fixed[which]);
+	return MHD_queue_response(
+	    q->conn, fixed[which].status, q->api->fixed[which]);
 }
 
-static enum MHD_Result answer_check(
-    struct api *a, struct MHD_Connection *conn, struct slice path)
+enum MHD_Result api_answer_response(const struct request *q,
+    struct MHD_Response *r, unsigned status, const char *type)
 {
-	struct haptext_check check;
-	char server[LIM_NAME];
-	enum hap_backend b = HAP_WRITE;
+	enum MHD_Result rc;
 
-	if (!haptext_check(path, &check) ||
-	    !slice_copy(check.server, server, sizeof(server)))
-		return answer(a, conn, FIXED_400);
-	haproxy_checked(a->app->haproxy, check.pid);
-	for (uint16_t i = 0; i < a->app->cluster_n; i++) {
-		struct cluster *c = a->app->cluster[i];
-
-		if (!haptext_backend(check.backend, c->conf->name, &b) ||
-		    b >= HAP_BACKEND_N) /* asks Patroni, not us */
-			continue;
-		/* Until there is a verdict, a failure: unlike 404 it takes
-		   some in a row to change the server's state. */
-		if (!is_cluster_usable(c, mono_now()))
-			return answer(a, conn, FIXED_503);
-		switch (hap_check_code(cluster_snapshot(c), b, server)) {
-		case MHD_HTTP_OK:
-			return answer(a, conn, FIXED_200);
-		case MHD_HTTP_NOT_FOUND:
-			return answer(a, conn, FIXED_404);
-		default:
-			return answer(a, conn, FIXED_503);
-		}
-	}
-	return answer(a, conn, FIXED_503);
+	(void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	(void)MHD_add_response_header(
+	    r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	(void)MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+	rc = MHD_queue_response(q->conn, status, r);
+	MHD_destroy_response(r);
+	return rc;
 }
 
-static enum MHD_Result answer_healthz(
-    struct api *a, struct MHD_Connection *conn)
+enum MHD_Result api_answer_text(
+    const struct request *q, unsigned status, char *text, const char *type)
 {
-	struct mono now = mono_now();
+	struct MHD_Response *r;
 
-	for (uint16_t i = 0; i < a->app->cluster_n; i++)
-		if (!is_cluster_usable(a->app->cluster[i], now))
-			return answer(a, conn, FIXED_503);
-	return answer(a, conn, FIXED_200);
-}
-
-/* `text` is freed; NULL: memory is out. */
-static enum MHD_Result answer_text(
-    struct api *a, struct MHD_Connection *conn, char *text, const char *type)
-{
 	if (text == NULL)
-		return answer(a, conn, FIXED_503);
-	struct MHD_Response *r = MHD_create_response_from_buffer(
+		return api_answer(q, API_503);
+	r = MHD_create_response_from_buffer(
 	    strlen(text), text, MHD_RESPMEM_MUST_FREE);
 	if (r == NULL) {
 		free(text);
 		return MHD_NO;
 	}
-	(void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	(void)MHD_add_response_header(
-	    r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	enum MHD_Result rc = MHD_queue_response(conn, MHD_HTTP_OK, r);
-	MHD_destroy_response(r);
-	return rc;
+	return api_answer_response(q, r, status, type);
 }
 
-/* The page to a browser, which asks for its files next; JSON to a program. */
-static enum MHD_Result answer_topology(
-    struct api *a, struct MHD_Connection *conn, struct slice path)
+struct api_streams *api_streams_of(const struct request *q)
 {
-	const struct page_file *f = page_find(path);
-	struct topology_ask ask = {0};
+	return q->api->streams;
+}
 
-	if (f == NULL)
-		return answer(a, conn, FIXED_404);
-	if (!is_slice_eq(path, "/topology") ||
-	    is_page_wanted(MHD_lookup_connection_value(
-		conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT)))
-		return page_answer(conn, f);
-	const char *summary =
-	    MHD_lookup_connection_value(conn, MHD_GET_ARGUMENT_KIND, "summary");
-	ask.summary = summary != NULL && strcmp(summary, "1") == 0;
-	ask.cluster =
-	    MHD_lookup_connection_value(conn, MHD_GET_ARGUMENT_KIND, "cluster");
-	return answer_text(a, conn, topology_json(a->app, &ask, mono_now()),
-	    "application/json");
+static struct peer *peer_of(struct MHD_Connection *conn)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info == NULL ? NULL : info->socket_context;
+}
+
+void api_keep(const struct request *q)
+{
+	struct peer *p = peer_of(q->conn);
+
+	if (p != NULL)
+		p->is_kept = true;
+}
+
+/* MHD sees the end of it, and closes. */
+static void make_room(struct server *s)
+{
+	struct peer *oldest = NULL;
+
+	for (unsigned i = 0; i < LIM_HTTP_CONNS; i++) {
+		struct peer *p = &s->peer[i];
+
+		if (p->order == 0 || p->is_kept || p->is_closing)
+			continue;
+		if (oldest == NULL || p->order < oldest->order)
+			oldest = p;
+	}
+	if (oldest == NULL)
+		return;
+	(void)shutdown(oldest->fd, SHUT_RDWR);
+	oldest->is_closing = true;
+	s->peers--;
+}
+
+static void peer_came(
+    struct server *s, struct MHD_Connection *conn, void **context)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	for (unsigned i = 0; info != NULL && i < LIM_HTTP_CONNS; i++) {
+		if (s->peer[i].order != 0)
+			continue;
+		s->peer[i] =
+		    (struct peer){.fd = info->connect_fd, .order = ++s->order};
+		*context = &s->peer[i];
+		s->peers++;
+		break;
+	}
+	if (s->peers > CROWD)
+		make_room(s);
+}
+
+static void peer_cb(void *arg, struct MHD_Connection *conn, void **context,
+    enum MHD_ConnectionNotificationCode code)
+{
+	struct server *s = arg;
+	struct peer *p = *context;
+
+	assert(s->magic == SERVER_MAGIC);
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		peer_came(s, conn, context);
+	} else if (p != NULL) {
+		s->peers -= p->is_closing ? 0 : 1;
+		p->order = 0;
+		*context = NULL;
+	}
+}
+
+/* Gives: whether the body is whole. */
+static bool take_upload(struct upload *u, const char *bytes, size_t *n)
+{
+	if (*n == 0)
+		return true;
+	if (*n > sizeof(u->bytes) - u->len) {
+		u->is_over = true;
+	} else {
+		memcpy(u->bytes + u->len, bytes, *n);
+		u->len += *n;
+	}
+	*n = 0;
+	return false;
+}
+
+static enum MHD_Result post(struct request *q, const struct route *r,
+    const char *bytes, size_t *n, void **request)
+{
+	struct upload *u = *request;
+
+	if (u == NULL) {
+		*request = calloc(1, sizeof(*u));
+		return *request == NULL ? MHD_NO : MHD_YES;
+	}
+	if (!take_upload(u, bytes, n))
+		return MHD_YES;
+	if (u->is_over)
+		return api_answer(q, API_413);
+	q->body = slice_of(u->bytes, u->len);
+	return r->answer(q);
 }
 
 static enum MHD_Result request_cb(void *arg, struct MHD_Connection *conn,
     const char *url, const char *method, const char *version,
     const char *upload, size_t *upload_n, void **request) /* NOLINT: MHD's */
 {
-	struct api *a = arg;
-	struct slice path = slice_str(url);
+	struct server *s = arg;
+	struct request q = {
+	    .api = s->api, .app = s->api->app, .conn = conn, .url = url};
+	const struct route *r = api_route(url);
 
-	(void)version, (void)upload, (void)request;
-	assert(a->magic == API_MAGIC);
+	(void)version;
+	assert(s->magic == SERVER_MAGIC);
+	q.is_local = s == &s->api->local;
+	if (r != NULL)
+		q.rest = url + strlen(r->path);
+	if (r != NULL && r->is_post && q.is_local &&
+	    strcmp(method, MHD_HTTP_METHOD_POST) == 0)
+		return post(&q, r, upload, upload_n, request);
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
 	    strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
 		/* With a body under way MHD takes no answer: it closes. */
-		if (*upload_n > 0)
-			return MHD_NO;
-		return answer(a, conn, FIXED_405);
+		return *upload_n > 0 ? MHD_NO : api_answer(&q, API_405);
 	}
-	if (strncmp(url, "/check/", 7) == 0)
-		return answer_check(a, conn, path);
-	if (is_slice_eq(path, "/healthz"))
-		return answer_healthz(a, conn);
-	if (strncmp(url, "/topology", 9) == 0)
-		return answer_topology(a, conn, path);
-	if (is_slice_eq(path, "/metrics"))
-		return answer_text(a, conn, metrics_text(a->app, mono_now()),
-		    "text/plain; version=0.0.4");
-	return answer(a, conn, FIXED_404);
+	if (r == NULL)
+		return api_answer(&q, API_404);
+	return r->is_post ? api_answer(&q, API_405) : r->answer(&q);
+}
+
+static void completed_cb(void *arg, struct MHD_Connection *conn, void **request,
+    enum MHD_RequestTerminationCode code)
+{
+	(void)arg, (void)conn, (void)code;
+	free(*request);
+	*request = NULL;
 }
 
 static void server_log_cb(void *arg, const char *fmt, va_list ap)
@@ -205,6 +269,13 @@ static void server_run(struct server *s)
 		return;
 	ev_timer_set(&s->timeout, (double)ms / 1000.0, 0.);
 	ev_timer_start(loop, &s->timeout);
+}
+
+void api_run(struct api *a)
+{
+	assert(a->magic == API_MAGIC);
+	server_run(&a->tcp);
+	server_run(&a->local);
 }
 
 static void server_io_cb(struct ev_loop *loop, ev_io *w, int revents)
@@ -237,13 +308,15 @@ static bool server_start(struct server *s, struct api *a, int *listener)
 
 	s->magic = SERVER_MAGIC;
 	s->api = a;
-	s->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL,
-	    NULL, request_cb, a, MHD_OPTION_EXTERNAL_LOGGER, server_log_cb,
-	    NULL, MHD_OPTION_LISTEN_SOCKET, *listener,
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
+	s->mhd = MHD_start_daemon(
+	    MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0,
+	    NULL, NULL, request_cb, s, MHD_OPTION_EXTERNAL_LOGGER,
+	    server_log_cb, NULL, MHD_OPTION_LISTEN_SOCKET, *listener,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIM_HTTP_CONNS,
 	    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LIM_HTTP_REQUEST,
-	    MHD_OPTION_END);
+	    MHD_OPTION_NOTIFY_CONNECTION, peer_cb, s,
+	    MHD_OPTION_NOTIFY_COMPLETED, completed_cb, NULL, MHD_OPTION_END);
 	if (s->mhd == NULL)
 		return false;
 	*listener = -1; /* MHD closes it */
@@ -270,7 +343,7 @@ static void server_stop(struct server *s)
 
 static bool make_fixed(struct api *a)
 {
-	for (int i = 0; i < FIXED_N; i++) {
+	for (int i = 0; i < API_FIXED_N; i++) {
 		/* MHD's signature takes void *, but PERSISTENT only reads. */
 		a->fixed[i] = MHD_create_response_from_buffer(
 		    strlen(fixed[i].text), (void *)(uintptr_t)fixed[i].text,
@@ -278,8 +351,8 @@ static bool make_fixed(struct api *a)
 		if (a->fixed[i] == NULL)
 			return false;
 	}
-	return MHD_add_response_header(a->fixed[FIXED_405],
-		   MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES;
+	return MHD_add_response_header(a->fixed[API_405], MHD_HTTP_HEADER_ALLOW,
+		   "GET, HEAD") == MHD_YES;
 }
 
 struct api *api_new(struct app *app)
@@ -291,7 +364,9 @@ struct api *api_new(struct app *app)
 		return NULL;
 	a->magic = API_MAGIC;
 	a->app = app;
-	if (!make_fixed(a) || !server_start(&a->tcp, a, &app->socks.http_tcp) ||
+	a->streams = api_streams_new(a, app);
+	if (a->streams == NULL || !make_fixed(a) ||
+	    !server_start(&a->tcp, a, &app->socks.http_tcp) ||
 	    !server_start(&a->local, a, &app->socks.http_unix)) {
 		api_free(a);
 		return NULL;
@@ -304,9 +379,12 @@ void api_free(struct api *a)
 	if (a == NULL)
 		return;
 	assert(a->magic == API_MAGIC);
+	if (a->streams != NULL && a->local.mhd != NULL)
+		api_streams_end(a->streams);
 	server_stop(&a->tcp);
 	server_stop(&a->local);
-	for (int i = 0; i < FIXED_N; i++)
+	api_streams_free(a->streams);
+	for (int i = 0; i < API_FIXED_N; i++)
 		if (a->fixed[i] != NULL)
 			MHD_destroy_response(a->fixed[i]);
 	a->magic = 0;

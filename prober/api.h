@@ -6,6 +6,11 @@
  *   /check/BACKEND/SERVER/pid-N   200 belongs here, 404 not for this role,
  *                                 503 dead or unknown
  *   /healthz                      200 while every cluster has a usable verdict
+ *   /healthz/CLUSTER              200 while this one has
+ *   /snapshot/CLUSTER             as agents get it; 503 if it is not usable
+ *   /events                       what has changed: JSON, or a stream where
+ *                                 Accept says text/event-stream; ?after=ID,
+ *                                 ?cluster=NAME
  *   /topology                     everything, as JSON
  *   /metrics                      counters and gauges, for Prometheus
  */

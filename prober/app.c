@@ -13,6 +13,7 @@
 #include "api.h"
 #include "cluster.h"
 #include "etcd.h"
+#include "events.h"
 #include "feed.h"
 #include "haproxy.h"
 #include "http_client.h"
@@ -111,6 +112,9 @@ const char *app_start(struct app *app)
 	start_signals(app);
 	resolve_attach(app->resolve, app->loop);
 	resolve_on_change(app->resolve, change_cb, app);
+	app->events = events_new();
+	if (app->events == NULL)
+		return "the events";
 	app->http = http_client_new(app->loop);
 	app->pg = pg_client_new(app->loop);
 	if (app->http == NULL)
@@ -147,6 +151,7 @@ void app_stop(struct app *app)
 	feed_free(app->feed);
 	for (uint16_t i = 0; i < app->cluster_n; i++)
 		cluster_free(app->cluster[i]);
+	events_free(app->events);
 	pg_client_free(app->pg);
 	http_client_free(app->http);
 	resolve_free(app->resolve);

@@ -17,6 +17,7 @@
 struct api;
 struct cluster;
 struct etcd;
+struct events;
 struct feed;
 struct haproxy;
 struct http_client;
@@ -42,6 +43,7 @@ struct app {
 	struct etcd *etcd_of[LIM_CLUSTERS]; /* by cluster; NULL: it has none */
 	struct cluster *cluster[LIM_CLUSTERS]; /* as in conf, cluster_n */
 	uint16_t cluster_n;
+	struct events *events;
 	struct feed *feed;
 	struct haproxy *haproxy;
 	struct api *api;

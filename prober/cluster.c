@@ -1,5 +1,6 @@
 /*
- * cluster.c - evidence changed -> verdict -> publish -> feed, HAProxy, log.
+ * cluster.c - evidence changed -> verdict -> publish -> feed, HAProxy, log and
+ * events (cluster_tell.c).
  *
  * Owns the probes of the members that the DCS names, and when each is asked
  * (tick.h). Judges after each answer that could change a verdict and at each
@@ -8,18 +9,17 @@
 #include "cluster.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app.h"
+#include "cluster_tell.h"
 #include "feed.h"
 #include "feed_msg.h"
 #include "haproxy.h"
 #include "log.h"
 #include "member.h"
 #include "postgres.h"
-#include "proof.h"
 #include "roster.h"
 
 #define CLUSTER_MAGIC 0x636c7573u
@@ -36,99 +36,6 @@
 #define LEARN_MS 3000
 /* An agent repeats its WANT every 20 ms as long as the connection waits. */
 #define WANT_MS 200
-
-static const char *name_of(const struct cluster *c, int member)
-{
-	if (member < 0 || member >= c->ev.n)
-		return "none";
-	return c->ev.m[member].dcs.name;
-}
-
-static long long age_ms(struct mono t, struct mono now)
-{
-	return is_mono_set(t) ? (long long)dur_to_ms(mono_sub(now, t)) : -1;
-}
-
-/* One line a change: what was and is decided, why, on evidence how old. */
-static void log_verdict(
-    struct cluster *c, const struct verdict *old, struct mono now)
-{
-	const struct verdict *v = &c->verdict;
-	int about = v->write >= 0 ? v->write : c->ev.dcs.leader;
-	const struct ev_member *m =
-	    about >= 0 && about < c->ev.n ? &c->ev.m[about] : NULL;
-	uint32_t suppressed = 0;
-
-	if (!log_rate_ok(&c->rate, 5, dur_ms(1000), now, &suppressed))
-		return;
-	log_info("change cluster=%s write=%s was=%s why=%s was_why=%s step=%u "
-		 "proof=%s oldest_ms=%lld key=%s dcs_ms=%lld about=%s rest=%s "
-		 "rest_ms=%lld sql=%s sql_ms=%lld planned=%d suppressed=%u",
-	    c->conf->name, name_of(c, v->write), name_of(c, old->write),
-	    snap_why_name(v->why), snap_why_name(old->why), v->step,
-	    proof_name(proof_of(&c->ev, v, &c->policy, now)),
-	    (long long)dur_to_ms(v->oldest), name_of(c, c->ev.dcs.leader),
-	    age_ms(c->ev.dcs.fresh_at, now), name_of(c, about),
-	    m == NULL ? "-" : ev_rc_name(m->rest_slot.rc),
-	    m == NULL ? -1 : age_ms(m->rest_slot.at, now),
-	    m == NULL ? "-" : ev_rc_name(m->sql_slot.rc),
-	    m == NULL ? -1 : age_ms(m->sql_slot.at, now), v->planned,
-	    suppressed);
-}
-
-static void log_reads(
-    struct cluster *c, const struct reads_state *old, struct mono now)
-{
-	uint32_t suppressed = 0;
-
-	for (int i = 0; i < c->ev.n; i++) {
-		if (old->fit[i] == c->reads.fit[i])
-			continue;
-		if (!log_rate_ok(&c->rate, 5, dur_ms(1000), now, &suppressed))
-			return;
-		log_info("change cluster=%s member=%s read=%s why=%s "
-			 "suppressed=%u",
-		    c->conf->name, name_of(c, i),
-		    c->reads.fit[i] ? "yes" : "no",
-		    snap_why_name(c->reads.why[i]), suppressed);
-	}
-}
-
-/* More than that of the lines below in a second wait for the next. */
-static bool is_tell_allowed(struct cluster *c, struct mono now)
-{
-	uint32_t suppressed = 0;
-
-	return log_rate_ok(&c->tell_rate, 4, dur_ms(1000), now, &suppressed);
-}
-
-/* Who takes the writes and would refuse them; a flag, not a veto. */
-static void log_read_only(struct cluster *c, struct mono now)
-{
-	int8_t w = c->verdict.write;
-	bool is = w >= 0 && is_ev_read_only(&c->ev.m[w]);
-
-	if (w < 0 || c->tell.read_only[w] == is || !is_tell_allowed(c, now))
-		return;
-	c->tell.read_only[w] = is;
-	log_info("change cluster=%s member=%s read_only=%s", c->conf->name,
-	    name_of(c, w), is ? "yes" : "no");
-}
-
-/* A source that answers and does not tell leaves less proof, and no trace in
-   a verdict that does not change by it. */
-static void log_source(struct cluster *c, const struct ev_item *item)
-{
-	enum ev_rc was;
-
-	if (!is_tell_due(&c->tell, item, &was) || !is_tell_allowed(c, item->at))
-		return;
-	tell_said(&c->tell, item);
-	log_info("change cluster=%s member=%s source=%s rc=%s was=%s",
-	    c->conf->name, name_of(c, item->member),
-	    item->src == EV_SQL ? "sql" : "rest", ev_rc_name(item->rc),
-	    ev_rc_name(was));
-}
 
 /* Members that are proved not to take writes; the target is never one. */
 static uint32_t proved_against(const struct cluster *c, struct mono now)
@@ -247,10 +154,12 @@ static void judge(struct cluster *c, struct mono now)
 	tell_haproxy(c, old.write, now);
 	if (old.write != c->verdict.write || old.why != c->verdict.why) {
 		c->changes++;
-		log_verdict(c, &old, now);
+		cluster_tell_verdict(c, &old, now);
 	}
-	log_reads(c, &old_reads, now);
-	log_read_only(c, now);
+	cluster_tell_reads(c, &old_reads, now);
+	cluster_tell_read_only(c, now);
+	cluster_tell_dcs(c, now);
+	cluster_tell_members(c, now);
 	set_pace(c, now);
 }
 
@@ -302,7 +211,7 @@ static void item_cb(void *arg, const struct ev_item *item)
 	assert(c->magic == CLUSTER_MAGIC && item->member < LIM_MEMBERS);
 	m = &c->member[item->member];
 	if (ev_put(&c->ev, item)) {
-		log_source(c, item);
+		cluster_tell_source(c, item);
 		judge(c, mono_now());
 	}
 	/* A lost probe is a question: the answer is a new connection away. */

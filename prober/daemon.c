@@ -19,7 +19,8 @@
 /* Members of all clusters at REST and SQL, etcd, agents, checks, ourselves. */
 static uint32_t files_needed(const struct conf *conf)
 {
-	return 256 + (uint32_t)conf->cluster_n * (LIM_MEMBERS * 2 + 4);
+	return 2 * LIM_HTTP_CONNS + 128 +
+	    (uint32_t)conf->cluster_n * (LIM_MEMBERS * 2 + 4);
 }
 
 void daemon_limits(const struct conf *conf)

@@ -28,6 +28,9 @@
 #define LIM_FEED_CLIENTS 8     /* agents of one prober */
 #define LIM_HTTP_BODY 262144   /* of etcd's and Patroni's answers */
 #define LIM_HTTP_REQUEST 4096  /* of a request to the prober */
+#define LIM_HTTP_POST 4096     /* of its body */
+#define LIM_HTTP_CONNS 256     /* connections to one listener of the prober's */
+#define LIM_HTTP_STREAMS 32    /* of events, in all */
 #define LIM_JSON_DEPTH 32
 #define LIM_LOG_LINE 1024
 #define LIM_LOG_BYTES 128     /* of network bytes in one log value */

@@ -58,4 +58,5 @@ void tell_forget(struct tell *t, int member)
 	assert(t != NULL && member >= 0 && member < LIM_MEMBERS);
 	memset(t->said[member], 0, sizeof(t->said[member]));
 	t->read_only[member] = false;
+	t->here[member] = false;
 }

@@ -15,6 +15,8 @@
 struct tell {
 	enum ev_rc said[LIM_MEMBERS][EV_SQL + 1]; /* by source */
 	bool read_only[LIM_MEMBERS];
+	bool here[LIM_MEMBERS];
+	bool dcs; /* it is heard */
 };
 
 /*
