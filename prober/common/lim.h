@@ -36,6 +36,7 @@
 #define LIM_LOG_BYTES 128     /* of network bytes in one log value */
 #define LIM_HAP_CMDS 256      /* Runtime API commands of one pass */
 #define LIM_HAP_REPLY 262144  /* one answer of HAProxy's Runtime API */
+#define LIM_CTL_EVENT 16384   /* of one event that it follows */
 #define LIM_CTL_BODY 16777216 /* of the answers that patroutectl takes */
 
 #endif

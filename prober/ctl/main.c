@@ -16,6 +16,16 @@
 static const struct command *const commands[] = {
     &cmd_status,
     &cmd_watch,
+    &cmd_explain,
+    &cmd_events,
+    &cmd_report,
+    &cmd_drain,
+    &cmd_undrain,
+    &cmd_force,
+    &cmd_unforce,
+    &cmd_hold,
+    &cmd_resume,
+    &cmd_observe,
     NULL,
 };
 
