@@ -3,8 +3,8 @@
  * daemon has an epoll descriptor of its own, which the loop watches; when it
  * is readable, or when the daemon's own timeout is due, it is run.
  *
- * A check comes up to 30 times a second from each HAProxy: its answers are
- * made once, at start. Whoever connects and asks nothing must not take a
+ * A check comes up to 30 times a second from each HAProxy; what never changes
+ * is made once, at start. Whoever connects and asks nothing must not take a
  * check's place: where connections grow many, the oldest that is no stream is
  * closed for the newest. Nothing blocks.
  */

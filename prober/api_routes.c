@@ -13,6 +13,24 @@
 #include "page.h"
 #include "topology.h"
 
+/* The verdict on one server, and why, for HAProxy's stats page. */
+static enum MHD_Result answer_why(const struct request *q,
+    const struct snapshot *s, enum hap_backend b, const char *server)
+{
+	char why[LIM_TEXT];
+	struct MHD_Response *r =
+	    MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+
+	if (r == NULL)
+		return MHD_NO;
+	hap_check_why(s, server, why);
+	(void)MHD_add_response_header(r, "Patroute-Why", why);
+	enum MHD_Result rc = MHD_queue_response(
+	    q->conn, (unsigned)hap_check_code(s, b, server), r);
+	MHD_destroy_response(r);
+	return rc;
+}
+
 static enum MHD_Result get_check(const struct request *q)
 {
 	struct haptext_check check;
@@ -33,14 +51,7 @@ static enum MHD_Result get_check(const struct request *q)
 		   some in a row to change the server's state. */
 		if (!is_cluster_usable(c, mono_now()))
 			return api_answer(q, API_503);
-		switch (hap_check_code(cluster_snapshot(c), b, server)) {
-		case MHD_HTTP_OK:
-			return api_answer(q, API_200);
-		case MHD_HTTP_NOT_FOUND:
-			return api_answer(q, API_404);
-		default:
-			return api_answer(q, API_503);
-		}
+		return answer_why(q, cluster_snapshot(c), b, server);
 	}
 	return api_answer(q, API_503);
 }

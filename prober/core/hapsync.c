@@ -8,6 +8,7 @@
 #include "hapsync.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -127,7 +128,7 @@ static enum hap_srv_state state_of(struct slice word)
 		enum hap_srv_state state;
 	} words[] = {
 	    {"UP", HAP_SRV_UP},
-	    {"no check", HAP_SRV_UP},
+	    {"no check", HAP_SRV_UNCHECKED},
 	    {"NOLB", HAP_SRV_NOLB},
 	    {"DOWN", HAP_SRV_DOWN},
 	    {"MAINT", HAP_SRV_MAINT},
@@ -295,18 +296,16 @@ static void repair_server(const struct snapshot *snap, const struct place *at,
 void hap_repair(const struct snapshot *snap, const struct hap_view *view,
     struct hap_cmds *out)
 {
-	static const enum hap_backend checked[] = {HAP_WRITE, HAP_READ};
-
 	assert(snap != NULL && view != NULL && out != NULL);
 	out->n = 0;
 	if (!view->known)
 		return;
-	for (unsigned c = 0; c < sizeof(checked) / sizeof(checked[0]); c++) {
+	for (int b = 0; b < HAP_BACKEND_N; b++) {
 		for (int i = 0; i < snap->n; i++) {
-			const struct place at = {
-			    snap->cluster, checked[c], snap->m[i].server};
+			const struct place at = {snap->cluster,
+			    (enum hap_backend)b, snap->m[i].server};
 
-			repair_server(snap, &at, view->srv[checked[c]][i], out);
+			repair_server(snap, &at, view->srv[b][i], out);
 		}
 	}
 }
@@ -326,4 +325,41 @@ int hap_check_code(
 	if (belongs)
 		return 200;
 	return (snap->m[i].flags & SNAP_F_LIVE) != 0 ? 404 : 503;
+}
+
+/* ", 16384 bytes and 12 ms behind", as far as it is known. */
+static void lag_text(const struct snap_member *m, char out[static LIM_TEXT])
+{
+	out[0] = '\0';
+	if (m->lag_bytes != SNAP_LAG_UNKNOWN &&
+	    m->lag_ms != SNAP_LAG_MS_UNKNOWN)
+		(void)snprintf(out, LIM_TEXT,
+		    ", %" PRIu64 " bytes and %" PRIu32 " ms behind",
+		    m->lag_bytes, m->lag_ms);
+	else if (m->lag_bytes != SNAP_LAG_UNKNOWN)
+		(void)snprintf(
+		    out, LIM_TEXT, ", %" PRIu64 " bytes behind", m->lag_bytes);
+}
+
+void hap_check_why(
+    const struct snapshot *snap, const char *server, char out[static LIM_TEXT])
+{
+	char lag[LIM_TEXT];
+
+	assert(snap != NULL && server != NULL);
+	int i = find_server(snap, server);
+	if (i < 0) {
+		(void)snprintf(out, LIM_TEXT, "no member of this name");
+		return;
+	}
+	const struct snap_member *m = &snap->m[i];
+	bool leads = m->role == SNAP_ROLE_LEADER;
+	lag[0] = '\0';
+	if (!leads)
+		lag_text(m, lag);
+	(void)snprintf(out, LIM_TEXT, "%s%s: %s",
+	    m->role == SNAP_ROLE_NONE ? "no role"
+				      : snap_role_name((enum snap_role)m->role),
+	    lag,
+	    snap_why_text((enum snap_why)(leads ? snap->write_why : m->why)));
 }

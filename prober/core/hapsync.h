@@ -36,7 +36,8 @@ enum hap_srv_state {
 	HAP_SRV_DOWN,
 	HAP_SRV_MAINT,
 	HAP_SRV_DRAIN,
-	HAP_SRV_OTHER, /* a word we do not know: there, and left alone */
+	HAP_SRV_UNCHECKED, /* the backend has no checks: always used */
+	HAP_SRV_OTHER,     /* a word we do not know: there, and left alone */
 };
 
 /* What HAProxy says of this cluster; by snapshot member index. */
@@ -84,6 +85,10 @@ void hap_repair(const struct snapshot *snap, const struct hap_view *view,
  */
 int hap_check_code(
     const struct snapshot *snap, enum hap_backend b, const char *server);
+
+/* Why, for the stats page: printable ASCII of ours, no word from outside. */
+void hap_check_why(
+    const struct snapshot *snap, const char *server, char out[static LIM_TEXT]);
 
 /* "write" and so on: the part of the backend's name after NAME_. */
 const char *hap_backend_suffix(enum hap_backend b);

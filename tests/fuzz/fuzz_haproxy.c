@@ -49,7 +49,7 @@ static void stats(struct slice text)
 			assert(view.srv[b][i] <= HAP_SRV_OTHER &&
 			    (i < s.n || view.srv[b][i] == HAP_SRV_NONE));
 	hap_repair(&s, &view, &cmds);
-	assert(cmds.n <= 2U * s.n && (view.known || cmds.n == 0));
+	assert(cmds.n <= HAP_BACKEND_N * s.n && (view.known || cmds.n == 0));
 	see_commands(&cmds);
 }
 

@@ -369,3 +369,21 @@ def test_c_member_that_haproxy_does_not_know(site):
     finally:
         cluster.etcd.delete("members/stranger")
         stranger.stop()
+
+
+def test_a_the_stats_page_says_why(site):
+    """The reason stands beside the check's result, and nobody is red who
+    only has another role."""
+    _, haproxy, cluster = site
+    wait_until(lambda: haproxy.states("main_fallback") == {
+        "node1": "UP", "node2": "NOLB", "node3": "NOLB"}, "fallback")
+    wait_until(lambda: "fit for reads" in haproxy.last_checks(
+        "main_write")["node2"], "a replica's reason")
+    assert haproxy.last_checks("main_write")["node1"] == \
+        "leader: holds the leader key and accepts writes"
+    member = cluster.member["node3"]
+    member.tags = {"noloadbalance": True}
+    cluster.etcd.put("members/node3", member.key())
+    wait_until(lambda: haproxy.states("main_read")["node3"] == "NOLB" and
+               "noloadbalance" in haproxy.last_checks("main_read")["node3"],
+               "its reason")

@@ -4,6 +4,7 @@ a real HAProxy, scripted Patroni REST servers, and an agent's end of the feed.
 """
 import base64
 import contextlib
+import csv
 import http.client
 import http.server
 import json
@@ -429,13 +430,17 @@ backend main_read
     {check}
     {servers}
 backend main_fallback
+    {check}
     {servers}
 backend main_classic_write
     {servers}
 """
 CHECK = """option httpchk
     http-check send meth GET uri-lf "/check/%[be_name]/%[srv_name]/pid-%pid"
-    http-check disable-on-404
+    http-check expect rstatus ^(200|404|503)$
+    http-check set-var(check.why) res.hdr(patroute-why)
+    http-check expect rstatus ^(200|404)$ on-error "%[var(check.why)]"
+    http-check expect status 200 error-status L7OKC on-success "%[var(check.why)]" on-error "%[var(check.why)]"
     default-server check addr 127.0.0.1 port {port} inter {inter} \
 fastinter 500ms downinter 200ms rise 1 fall 3"""
 
@@ -481,6 +486,12 @@ class HAProxy:
         """{server: status} as the stats page shows it."""
         lines = self.cli(f"show stat {backend} 4 -1").strip().splitlines()
         return {f[1]: f[17] for f in (x.split(",") for x in lines[1:])}
+
+    def last_checks(self, backend):
+        """{server: what its last check said}."""
+        lines = self.cli(f"show stat {backend} 4 -1").strip().splitlines()
+        at = lines[0].split(",").index("last_chk")
+        return {f[1]: f[at] for f in csv.reader(lines[1:])}
 
     def pid(self):
         for line in self.cli("show info").splitlines():

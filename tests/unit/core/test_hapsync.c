@@ -74,7 +74,7 @@ static void states_are_found_by_column_name(void **state)
 		assert_int_equal(v.srv[HAP_READ][A], HAP_SRV_MAINT);
 		assert_int_equal(v.srv[HAP_READ][B], HAP_SRV_DRAIN);
 		assert_int_equal(v.srv[HAP_READ][C], HAP_SRV_UP);
-		assert_int_equal(v.srv[HAP_FALLBACK][A], HAP_SRV_UP);
+		assert_int_equal(v.srv[HAP_FALLBACK][A], HAP_SRV_UNCHECKED);
 		assert_int_equal(v.srv[HAP_FALLBACK][B], HAP_SRV_NONE);
 		assert_int_equal(v.srv[HAP_CLASSIC_WRITE][A], HAP_SRV_UP);
 		assert_int_equal(v.srv[HAP_CLASSIC_WRITE][B], HAP_SRV_NONE);
@@ -186,7 +186,8 @@ static void repair_says_only_what_differs(void **state)
 	    "set server main_write/psql-1 health up",
 	    "set server main_write/psql-2 health stopping",
 	    "set server main_read/psql-1 health stopping",
-	    "set server main_read/psql-2 health up"};
+	    "set server main_read/psql-2 health up",
+	    "set server main_fallback/psql-2 health stopping"};
 	struct snapshot s = make(A);
 	struct hap_view v = {.known = true};
 	struct hap_cmds cmds;
@@ -198,6 +199,10 @@ static void repair_says_only_what_differs(void **state)
 	v.srv[HAP_READ][A] = HAP_SRV_DOWN;
 	v.srv[HAP_READ][B] = HAP_SRV_DOWN;
 	v.srv[HAP_READ][C] = HAP_SRV_UP;
+	v.srv[HAP_FALLBACK][A] = HAP_SRV_UP;
+	v.srv[HAP_FALLBACK][B] = HAP_SRV_UP;
+	v.srv[HAP_FALLBACK][C] = HAP_SRV_UNCHECKED;
+	v.srv[HAP_CLASSIC_WRITE][B] = HAP_SRV_UP;
 	hap_repair(&s, &v, &cmds);
 	assert_lines(&cmds, lines, COUNT(lines));
 	v.known = false;
@@ -240,6 +245,33 @@ static void checks_are_answered_by_role(void **state)
 	assert_int_equal(hap_check_code(&s, HAP_WRITE, "psql-1"), 404);
 }
 
+static void a_check_says_why(void **state)
+{
+	static const struct {
+		const char *server, *why;
+	} all[] = {
+	    {"psql-1", "leader: holds the leader key and accepts writes"},
+	    {"psql-2", "replica, 4096 bytes and 7 ms behind: fit for reads"},
+	    {"psql-3", "no role: it answers neither by SQL nor by REST"},
+	    {"else", "no member of this name"},
+	};
+	struct snapshot s = make(A);
+	char why[LIM_TEXT];
+
+	(void)state;
+	s.write_why = SNAP_WHY_LEADER;
+	s.m[B].why = SNAP_WHY_REPLICA;
+	s.m[B].lag_bytes = 4096;
+	s.m[B].lag_ms = 7;
+	s.m[C].role = SNAP_ROLE_NONE;
+	s.m[C].why = SNAP_WHY_SILENT;
+	s.m[C].lag_bytes = SNAP_LAG_UNKNOWN;
+	for (size_t i = 0; i < COUNT(all); i++) {
+		hap_check_why(&s, all[i].server, why);
+		assert_string_equal(why, all[i].why);
+	}
+}
+
 static void commands_are_bounded(void **state)
 {
 	struct snapshot s = {.boot_id = 1, .write = -1, .n = LIM_MEMBERS};
@@ -274,6 +306,7 @@ int main(void)
 	    cmocka_unit_test(repair_says_only_what_differs),
 	    cmocka_unit_test(repair_leaves_operators_and_the_dead_alone),
 	    cmocka_unit_test(checks_are_answered_by_role),
+	    cmocka_unit_test(a_check_says_why),
 	    cmocka_unit_test(commands_are_bounded),
 	};
 
