@@ -3,7 +3,8 @@
  *
  * One key table over libconfuse gives parsing, --check, the defaults, the
  * example file and the man page's list of keys. Sections: `cluster NAME { }`,
- * `listen NAME { }`, `prober { }`, `agent { }`, `vip { }`.
+ * `listen NAME { }`, `prober { }`, `agent { }`, `vip { }`,
+ * `haproxy { }`.
  * Every error is one sentence: file, line, key, what was expected.
  */
 #ifndef CONF_H
@@ -13,25 +14,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "conf_haproxy.h"
 #include "conf_parts.h"
 #include "lim.h"
 #include "log.h"
 #include "mono.h"
 #include "snapshot.h"
 #include "startup.h"
-
-/* How far a replica may lag: both bounds hold, the largest value is none. */
-struct conf_lag {
-	uint64_t bytes; /* UINT64_MAX: any */
-	uint32_t ms;    /* UINT32_MAX: any */
-};
-
-/* Which of etcd's APIs Patroni keeps its keys by. */
-enum conf_etcd_api {
-	CONF_ETCD_AUTO = 0,
-	CONF_ETCD_V2,
-	CONF_ETCD_V3
-};
 
 struct conf_cluster {
 	char name[LIM_NAME];  /* the title; HAProxy's backends are NAME_… */
@@ -63,6 +52,7 @@ struct conf_cluster {
 	struct dur lag_grace;                              /* 1 s */
 	struct dur slow_start;                             /* 0: off */
 	enum snap_fallback read_fallback;                  /* primary */
+	struct conf_haproxy_cluster hap;
 };
 
 struct conf_listen {
@@ -75,6 +65,7 @@ struct conf_listen {
 	enum snap_fallback fallback; /* default: the cluster's read_fallback */
 	struct dur hold_timeout;     /* default: the agent's */
 	uint32_t hold_max;           /* of this listener; likewise */
+	struct conf_haproxy_listen hap;
 };
 
 struct conf_prober {
@@ -85,13 +76,6 @@ struct conf_prober {
 	char haproxy_socket[LIM_PATH];        /* /run/haproxy/admin.sock */
 	char haproxy_master_socket[LIM_PATH]; /* /run/haproxy-master.sock */
 	enum log_level log_level;
-};
-
-struct conf_agent_listen {
-	bool is_unix, tls;
-	char path[LIM_PATH];
-	char addr[LIM_ADDR]; /* numeric */
-	uint16_t port;
 };
 
 struct conf_agent {
@@ -118,6 +102,7 @@ struct conf {
 	struct conf_prober prober;
 	struct conf_agent agent;
 	struct conf_vip vip;
+	struct conf_haproxy haproxy;
 };
 
 /* One sentence, NUL-terminated: "FILE:LINE: KEY: …, expected …". */

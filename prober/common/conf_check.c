@@ -240,5 +240,5 @@ bool conf_check(const struct conf_src *src, const struct conf *c)
 			return false;
 	}
 	return check_tls(src, &c->agent) && check_paths(src, c) &&
-	    check_vip(src, &c->vip);
+	    check_vip(src, &c->vip) && conf_check_haproxy(src, c);
 }

@@ -31,6 +31,10 @@ enum conf_type {
 	CONF_PROBE_AT, /* [MEMBER=][HOST]:PORT */
 	CONF_CIDR,     /* ADDRESS/PREFIX, or none */
 	CONF_HOSTS,
+	CONF_BINDS, /* numeric, or "*" */
+	CONF_LINE,  /* printable, blanks and all */
+	CONF_LINES,
+	CONF_SERVERS, /* MEMBER=HOST:PORT [http[s]://HOST:PORT] */
 };
 
 /* The words of a CONF_ENUM, ended by a NULL. */
@@ -72,7 +76,9 @@ static inline bool is_conf_list(const struct conf_key *k)
 {
 	return k->type == CONF_ENDPOINTS || k->type == CONF_MAP ||
 	    k->type == CONF_LISTENS || k->type == CONF_MEMBERS ||
-	    k->type == CONF_PROBE_AT || k->type == CONF_HOSTS;
+	    k->type == CONF_PROBE_AT || k->type == CONF_HOSTS ||
+	    k->type == CONF_BINDS || k->type == CONF_LINES ||
+	    k->type == CONF_SERVERS;
 }
 
 /* Where a value comes from, for the sentence that refuses it. */
@@ -111,6 +117,10 @@ bool conf_check(const struct conf_src *src, const struct conf *c)
 
 /* Gives: the bytes of src->file on the heap; NULL and *err. (conf_files.c) */
 char *conf_read_file(const struct conf_src *src, size_t *len);
+
+/* What of HAProxy's files does not go together (conf_haproxy.c). */
+bool conf_check_haproxy(const struct conf_src *src, const struct conf *c)
+    __attribute__((warn_unused_result));
 
 /* Can a file of this section be read, by whom it should be? (conf_files.c) */
 bool conf_check_file(const struct conf_src *src, cfg_t *sec,

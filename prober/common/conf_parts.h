@@ -1,5 +1,5 @@
 /*
- * conf_parts.h - what stands in lists of a cluster's section, and its files.
+ * conf_parts.h - what single keys hold, what stands in lists, and files.
  */
 #ifndef CONF_PARTS_H
 #define CONF_PARTS_H
@@ -46,6 +46,26 @@ struct conf_vip {
 	char nic[LIM_NIC];
 	char host[LIM_HOSTS][LIM_NAME]; /* Pacemaker's names of them */
 	uint8_t host_n;                 /* 0: all of its cluster's */
+};
+
+/* How far a replica may lag: both bounds hold, the largest value is none. */
+struct conf_lag {
+	uint64_t bytes; /* UINT64_MAX: any */
+	uint32_t ms;    /* UINT32_MAX: any */
+};
+
+/* Which of etcd's APIs Patroni keeps its keys by. */
+enum conf_etcd_api {
+	CONF_ETCD_AUTO = 0,
+	CONF_ETCD_V2,
+	CONF_ETCD_V3
+};
+
+struct conf_agent_listen {
+	bool is_unix, tls;
+	char path[LIM_PATH];
+	char addr[LIM_ADDR]; /* numeric */
+	uint16_t port;
 };
 
 /* Who may read a file. */

@@ -42,7 +42,7 @@ static const struct conf_example *find_example(
 /* A value that libconfuse takes bare stands bare. */
 static bool needs_quotes(const char *value)
 {
-	return strpbrk(value, "/:,=") != NULL;
+	return strpbrk(value, "/:,=*") != NULL;
 }
 
 /* `first` explains every key, later sections only say what they set. */

@@ -145,6 +145,31 @@ static bool set_cluster(const struct conf *c, void *field, struct slice s)
 	return false;
 }
 
+/* One line of text, as it is written; HAProxy reads it. */
+static bool set_line(void *field, size_t size, struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return false;
+	return slice_copy(s, field, size);
+}
+
+static bool add_line(struct conf_lines *l, struct slice s)
+{
+	assert(l->n < LIM_EXTRA);
+	return set_line(l->line[l->n++], LIM_TEXT, s);
+}
+
+static bool add_bind(struct conf_binds *b, struct slice s)
+{
+	char *addr = b->addr[b->n];
+
+	assert(b->n < LIM_BINDS);
+	b->n++;
+	return is_slice_eq(s, "*") ? slice_copy(s, addr, LIM_ADDR)
+				   : set_address(addr, LIM_ADDR, s);
+}
+
 /* HOST:PORT or [HOST]:PORT. */
 static bool split_port(struct slice s, struct slice *host, uint16_t *port)
 {
@@ -228,6 +253,25 @@ static bool add_probe_at(struct conf_cluster *cl, struct slice s)
 	}
 	return eq != NULL && split_port(s, &host, &at->port) &&
 	    set_host(at->host, host);
+}
+
+/* MEMBER=HOST:PORT, and its Patroni where that is elsewhere than usual. */
+static bool add_server(struct conf_haproxy_cluster *h, struct slice s)
+{
+	struct conf_server *sv = &h->server[h->server_n];
+	struct slice where = next_word(&s), host;
+	const unsigned char *eq =
+	    where.len > 0 ? memchr(where.p, '=', where.len) : NULL;
+	size_t len = eq != NULL ? (size_t)(eq - where.p) : 0;
+
+	assert(h->server_n < LIM_MEMBERS);
+	h->server_n++;
+	*sv = (struct conf_server){.port = 0};
+	return eq != NULL &&
+	    set_text(sv->member, sizeof(sv->member), slice_of(where.p, len)) &&
+	    split_port(slice_skip(where, len + 1), &host, &sv->port) &&
+	    set_host(sv->host, host) &&
+	    (s.len == 0 || set_endpoint(&sv->rest, s));
 }
 
 static bool add_map(struct conf_cluster *cl, struct slice s)
@@ -343,6 +387,14 @@ bool conf_set(const struct conf *c, const struct conf_key *k, void *section,
 		return set_cidr(section, text);
 	case CONF_HOSTS:
 		return add_host(section, text);
+	case CONF_BINDS:
+		return add_bind(field, text);
+	case CONF_LINE:
+		return set_line(field, k->size, text);
+	case CONF_LINES:
+		return add_line(field, text);
+	case CONF_SERVERS:
+		return add_server(&((struct conf_cluster *)section)->hap, text);
 	case CONF_NONE:
 		break;
 	}
@@ -408,6 +460,11 @@ const char *conf_expected(
 	    [CONF_CIDR] = "ADDRESS/PREFIX, both numeric, such as "
 			  "192.168.34.85/24, or none",
 	    [CONF_HOSTS] = "a name of letters, digits, '.', '_' and '-'",
+	    [CONF_BINDS] = "* or a numeric address",
+	    [CONF_LINE] = "one line of text, of at most 255 bytes",
+	    [CONF_LINES] = "one line of text, of at most 255 bytes",
+	    [CONF_SERVERS] = "MEMBER=HOST:PORT, or \"MEMBER=HOST:PORT "
+			     "http[s]://HOST:PORT\" with its Patroni",
 	    [CONF_LISTENS] = "unix:/PATH, tcp:ADDRESS:PORT or "
 			     "tls:ADDRESS:PORT, the address numeric (IPv6 in "
 			     "brackets)",

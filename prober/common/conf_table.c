@@ -12,12 +12,13 @@
 #define LISTEN(field) AT(struct conf_listen, field)
 #define PROBER(field) AT(struct conf_prober, field)
 #define AGENT(field) AT(struct conf_agent, field)
-
+#define HAPROXY(field) AT(struct conf_haproxy, field)
 #define VIP(field) AT(struct conf_vip, field)
 
 #define MS 1000LL
 #define SEC (1000 * MS)
 #define MINUTE (60 * SEC)
+#define DAY (24 * 60 * MINUTE)
 /*
  * The ages have lower bounds by what asks for the evidence: below them one
  * answer that is lost, or only late, would change a verdict. Members are asked
@@ -38,6 +39,13 @@ static const struct conf_word sslmodes[] = {{"disable", CONF_SSL_DISABLE},
     {"allow", CONF_SSL_ALLOW}, {"prefer", CONF_SSL_PREFER},
     {"require", CONF_SSL_REQUIRE}, {"verify-ca", CONF_SSL_VERIFY_CA},
     {"verify-full", CONF_SSL_VERIFY_FULL}, {NULL, 0}};
+static const struct conf_word losses[] = {
+    {"classic", CONF_LOSS_CLASSIC}, {"refuse", CONF_LOSS_REFUSE}, {NULL, 0}};
+static const struct conf_word checks[] = {
+    {"tuned", CONF_CHECKS_TUNED}, {"stock", CONF_CHECKS_STOCK}, {NULL, 0}};
+static const struct conf_word reloads[] = {{"socket", CONF_RELOAD_SOCKET},
+    {"systemd", CONF_RELOAD_SYSTEMD}, {"pacemaker", CONF_RELOAD_PACEMAKER},
+    {NULL, 0}};
 static const struct conf_word levels[] = {{"warn", LOG_LVL_WARN},
     {"info", LOG_LVL_INFO}, {"debug", LOG_LVL_DEBUG}, {NULL, 0}};
 
@@ -59,6 +67,10 @@ static const struct conf_section sections[] = {
 	"The virtual address, where Pacemaker is to keep it: only "
 	"pacemaker/setup reads this.",
 	offsetof(struct conf, vip)},
+    {"haproxy", NULL,
+	"HAProxy's files: `patroutectl render` makes them of this section and "
+	"of those before, and a change there counts once it was rendered.",
+	offsetof(struct conf, haproxy)},
     {NULL, NULL, NULL, 0},
 };
 
@@ -194,6 +206,31 @@ static const struct conf_key keys[] = {
 	"quarter of a second; or nowhere, and a read is refused after 2 "
 	"seconds (while the leader changes, and for follow_grace after, when "
 	"hold_timeout is over)."},
+    {"cluster", "read_fallback_max", CONF_NUMBER, false, true,
+	CLUSTER(hap.read_fallback_max), 1, 1000000, NULL, "100",
+	"How many reads at once the primary serves while no replica is left. "
+	"Rendered into HAProxy's file."},
+    {"cluster", "servers", CONF_SERVERS, false, true, CLUSTER(hap.server), 0,
+	LIM_MEMBERS, NULL, NULL,
+	"Where HAProxy finds the members. Without it `patroutectl render` "
+	"asks the running prober, and keeps those that are only away. "
+	"Patroni's REST API is asked at port 8008 of the same host, unless "
+	"its address follows behind a blank."},
+    {"cluster", "server_port", CONF_NUMBER, false, true,
+	CLUSTER(hap.server_port), 1, 65535, NULL, NULL,
+	"The port to which HAProxy sends connections, where it is not the "
+	"members' own: that of a PgBouncer beside each PostgreSQL."},
+    {"cluster", "send_proxy", CONF_ENUM, false, true, CLUSTER(hap.send_proxy),
+	0, 0, bools, "false",
+	"Does HAProxy send the PROXY protocol, version 2, to the members? "
+	"PostgreSQL does not know it."},
+    {"cluster", "rest_pem", CONF_PATH, false, true, CLUSTER(hap.rest_pem), 0, 0,
+	NULL, NULL,
+	"rest_cert and rest_key in one file, as HAProxy wants them where it "
+	"asks Patroni itself. HAProxy reads it as root."},
+    {"cluster", "extra", CONF_LINES, false, true, CLUSTER(hap.extra), 0,
+	LIM_EXTRA, NULL, NULL,
+	"Lines for each of this cluster's backends in HAProxy's file."},
 
     {"listen", "port", CONF_NUMBER, true, true, LISTEN(port), 1, 65535, NULL,
 	NULL, "The port of the bind line."},
@@ -215,6 +252,20 @@ static const struct conf_key keys[] = {
 	LIM_HELD, NULL, NULL,
 	"How many may wait at once at this port, other than the agent's; "
 	"together never more than the agent's."},
+    {"listen", "bind", CONF_BINDS, false, true, LISTEN(hap.bind), 1, LIM_BINDS,
+	NULL, NULL, "Other addresses than the section haproxy's."},
+    {"listen", "maxconn", CONF_NUMBER, false, true, LISTEN(hap.maxconn), 1,
+	1000000, NULL, NULL,
+	"How many connections this port takes at once. Without it an equal "
+	"share of what haproxy.maxconn leaves, so that no port takes "
+	"another's places."},
+    {"listen", "least_conn", CONF_ENUM, false, true, LISTEN(hap.least_conn), 0,
+	0, bools, "false",
+	"Reads go to the replica with the fewest connections, which HAProxy "
+	"counts, and not in turns. For a target = replica without max_lag "
+	"and startup_options of its own."},
+    {"listen", "extra", CONF_LINE, false, true, LISTEN(hap.extra), 0, 0, NULL,
+	NULL, "Words behind the bind line, such as accept-proxy."},
 
     {"prober", "feed_socket", CONF_PATH, false, false, PROBER(feed_socket), 0,
 	0, NULL, "/run/patroute/feed.sock", "Where agents hear the verdicts."},
@@ -289,6 +340,92 @@ static const struct conf_key keys[] = {
 	NULL,
 	"The load balancers, by the names that the cluster has for them; "
 	"without it all of the cluster's."},
+
+    {"haproxy", "file", CONF_PATH, false, true, HAPROXY(file), 0, 0, NULL,
+	"/etc/haproxy/patroute.cfg", "HAProxy's configuration."},
+    {"haproxy", "spoe_file", CONF_PATH, false, true, HAPROXY(spoe_file), 0, 0,
+	NULL, "/etc/haproxy/patroute-spoe.cfg",
+	"How it asks the agent, beside it."},
+    {"haproxy", "env_file", CONF_PATH, false, true, HAPROXY(env_file), 0, 0,
+	NULL, "/etc/patroute/haproxy.env",
+	"What the service reads its environment from: the stats page's "
+	"password, PATROUTE_STATS_PASSWORD."},
+    {"haproxy", "user", CONF_WORD, false, true, HAPROXY(user), 0, 0, NULL,
+	"haproxy", "The user that HAProxy becomes. Its group is `group`."},
+    {"haproxy", "log", CONF_WORD, false, true, HAPROXY(log), 0, 0, NULL,
+	"/dev/log", "Where it logs: a socket's path, stdout, ADDRESS:PORT."},
+    {"haproxy", "bind", CONF_BINDS, false, true, HAPROXY(bind), 1, LIM_BINDS,
+	NULL, "*",
+	"Addresses on which it listens. One that this host does not have now, "
+	"a virtual IP, is bound all the same."},
+    {"haproxy", "maxconn", CONF_NUMBER, false, true, HAPROXY(maxconn), 100,
+	1000000, NULL, "8000",
+	"How many connections it takes at once, on all ports; two descriptors "
+	"each."},
+    {"haproxy", "stats_port", CONF_NUMBER, false, true, HAPROXY(stats_port), 1,
+	65535, NULL, "7000", "The port of its stats page and of /topology."},
+    {"haproxy", "stats_bind", CONF_BINDS, false, true, HAPROXY(stats_bind), 1,
+	LIM_BINDS, NULL, NULL, "Other addresses for it than `bind`."},
+    {"haproxy", "stats_user", CONF_LABEL, false, true, HAPROXY(stats_user), 0,
+	0, NULL, "admin", "Who may see it."},
+    {"haproxy", "stats_maxconn", CONF_NUMBER, false, true,
+	HAPROXY(stats_maxconn), 10, 100000, NULL, "200",
+	"How many connections it takes."},
+    {"haproxy", "stats_cert", CONF_PATH, false, true, HAPROXY(stats_cert), 0, 0,
+	NULL, NULL,
+	"A certificate with its key in one file: the page is served by TLS."},
+    {"haproxy", "connect_timeout", CONF_DURATION, false, true,
+	HAPROXY(connect_timeout), 100 * MS, MINUTE, NULL, "2s",
+	"How long a connection to a member may take."},
+    {"haproxy", "queue_timeout", CONF_DURATION, false, true,
+	HAPROXY(queue_timeout), 100 * MS, 10 * MINUTE, NULL, "5s",
+	"How long a read waits for one of read_fallback_max places."},
+    {"haproxy", "idle_timeout", CONF_DURATION, false, true,
+	HAPROXY(idle_timeout), MINUTE, 24 * DAY, NULL, "24h",
+	"How long a session may be silent: longer than pools keep idle "
+	"connections and than the longest query. Who is gone is found by "
+	"keepalives."},
+    {"haproxy", "keepalive_idle", CONF_DURATION, false, true,
+	HAPROXY(keepalive_idle), SEC, 60 * MINUTE, NULL, "60s",
+	"After so long a silence TCP asks whether the peer is still there, "
+	"both ways,"},
+    {"haproxy", "keepalive_interval", CONF_DURATION, false, true,
+	HAPROXY(keepalive_interval), SEC, 10 * MINUTE, NULL, "10s",
+	"again after this,"},
+    {"haproxy", "keepalive_count", CONF_NUMBER, false, true,
+	HAPROXY(keepalive_count), 1, 100, NULL, "3",
+	"and after so many without an answer the session is closed."},
+    {"haproxy", "on_prober_loss", CONF_ENUM, false, true,
+	HAPROXY(on_prober_loss), 0, 0, losses, "classic",
+	"Without agent and prober HAProxy asks Patroni itself (classic), or "
+	"refuses connections."},
+    {"haproxy", "classic_checks", CONF_ENUM, false, true,
+	HAPROXY(classic_checks), 0, 0, checks, "tuned",
+	"The timings of that way's checks, and of observe's: each second with "
+	"fall 2 and rise 1, or the tutorials' every 3 seconds, fall 3 and "
+	"rise 2."},
+    {"haproxy", "reload", CONF_ENUM, false, true, HAPROXY(reload), 0, 0,
+	reloads, "socket",
+	"How `render` has HAProxy read its files: by its master socket, "
+	"`systemctl reload haproxy`, or the revision of Pacemaker's "
+	"resource."},
+    {"haproxy", "resource", CONF_LABEL, false, true, HAPROXY(resource), 0, 0,
+	NULL, "haproxy", "That resource's name."},
+    {"haproxy", "extra_global", CONF_LINES, false, true, HAPROXY(extra_global),
+	0, LIM_EXTRA, NULL, NULL, "Lines for its section global."},
+    {"haproxy", "extra_defaults", CONF_LINES, false, true,
+	HAPROXY(extra_defaults), 0, LIM_EXTRA, NULL, NULL,
+	"Lines for the defaults of all PostgreSQL connections."},
+    {"haproxy", "extra_frontend", CONF_LINES, false, true,
+	HAPROXY(extra_frontend), 0, LIM_EXTRA, NULL, NULL,
+	"Lines for the frontend that the listeners are in, before its rules."},
+    {"haproxy", "extra_stats", CONF_LINES, false, true, HAPROXY(extra_stats), 0,
+	LIM_EXTRA, NULL, NULL, "Lines for the stats page's frontend."},
+    {"haproxy", "extra", CONF_LINES, false, true, HAPROXY(extra), 0, LIM_EXTRA,
+	NULL, NULL,
+	"Lines at the end of the file: sections of its own. Longer ones are "
+	"better in a file of their own, which HAProxy reads beside this one "
+	"(-f)."},
 
     {.section = NULL},
 };

@@ -32,6 +32,8 @@
 #define LIM_HTTP_CONNS 256     /* connections to one listener of the prober's */
 #define LIM_HTTP_STREAMS 32    /* of events, in all */
 #define LIM_JSON_DEPTH 32
+#define LIM_BINDS 4  /* addresses of one listener */
+#define LIM_EXTRA 32 /* raw lines of one part of HAProxy's file */
 #define LIM_LOG_LINE 1024
 #define LIM_LOG_BYTES 128     /* of network bytes in one log value */
 #define LIM_HAP_CMDS 256      /* Runtime API commands of one pass */

@@ -21,11 +21,12 @@ static void broken_syntax(void **state)
 	static const struct wrong t[] = {
 	    {"x = 1\n",
 		"t.conf:1: no such option 'x', expected user, group, "
-		"cluster, listen, prober, agent, vip"},
+		"cluster, listen, prober, agent, vip, haproxy"},
 	    {"# a\n# b\n/* c\n */\n// d\nlisten a {\n\tprot = 1\n}\n",
 		"t.conf:7: listen: no such option 'prot', expected port, "
 		"cluster, target, startup_options, max_lag, fallback, "
-		"hold_timeout, hold_max"},
+		"hold_timeout, hold_max, bind, maxconn, "
+		"least_conn, extra"},
 	    {"user = \n",
 		"t.conf:2: premature end of file, expected KEY = "
 		"VALUE or }"},
@@ -53,7 +54,7 @@ static void broken_syntax(void **state)
 		"VALUE, a section or }"},
 	    {"user = a \"b\\nc\\x7f\"",
 		"t.conf:1: no such option 'b?c?', expected user, group, "
-		"cluster, listen, prober, agent, vip"},
+		"cluster, listen, prober, agent, vip, haproxy"},
 	    {"\nuser = \"a",
 		"t.conf:2: a string is not closed at the end of "
 		"the file, expected \""},
