@@ -23,6 +23,11 @@ STICKINESS=50
 UNSAID_SCORE=60
 HAPROXY_SCORE=1000
 
+# What setup reads of patroute.conf and of its arguments.
+: "${config=}" "${given=}" "${address=}" "${prefix=}" "${nic=}" "${hosts=}"
+# What it finds in the cluster.
+: "${vip=}" "${apart=}"
+
 # Where it comes from: an installation, or the build that is tested.
 : "${PATROUTE_PROBER:=patroute-prober}"
 
