@@ -26,6 +26,7 @@ static const struct command *const commands[] = {
     &cmd_hold,
     &cmd_resume,
     &cmd_observe,
+    &cmd_who,
     NULL,
 };
 
