@@ -8,32 +8,57 @@
  */
 import {arrow_path, arrows, event_of} from "./draw.js";
 import {h, show} from "./dom.js";
-import {STALE_MS, card_of, change_sentence, cluster_of, in_order, remember}
-	from "./model.js";
+import {STALE_MS,
+	card_of,
+	change_sentence,
+	cluster_of,
+	in_order,
+	remember} from "./model.js";
 import {follow} from "./follow.js";
 import {grid, head, parts, site_of, stale} from "./site.js";
 import {list} from "./text.js";
 import {cluster, events} from "./view.js";
 
 const EVERY_MS = 1000, ANSWER_MS = 2500;
-const FEW = 8;       /* clusters that are shown whole at once */
-const OPEN_MAX = 6;  /* of many: whole at the same time */
+const FEW = 8;      /* clusters that are shown whole at once */
+const OPEN_MAX = 6; /* of many: whole at the same time */
 const EVENTS_MAX = 400;
 
 const $ = (id) => document.getElementById(id);
 const state = {
-	ok_at: null, wall: null, error: "", since: performance.now(),
-	site: null, cards: [], whole: new Map(), many: false,
-	open: new Set(), opened: new Set(), samples: new Map(), ids: new Map(),
-	events: [], has_events: false, reports: [], visible: new Map(),
-	drawn: new Map(), boot_id: null,
+	ok_at: null,
+	wall: null,
+	error: "",
+	since: performance.now(),
+	site: null,
+	cards: [],
+	whole: new Map(),
+	many: false,
+	open: new Set(),
+	opened: new Set(),
+	samples: new Map(),
+	ids: new Map(),
+	events: [],
+	has_events: false,
+	reports: [],
+	visible: new Map(),
+	drawn: new Map(),
+	boot_id: null,
 };
 
-/* --- asking ------------------------------------------------------------------ */
+/* --- asking --- */
 
-const STATUS = {401: "HAProxy asks for the password again: load this page anew.",
+const STATUS = {
+	401: "HAProxy asks for the password again: load this page anew.",
 	403: "HAProxy does not let this page ask.",
-	404: "There is no such prober here."};
+	404: "There is no such prober here."
+};
+
+/* A page that was opened with a password in its address may not ask so. */
+function url_of(path)
+{
+	return new URL(path, location.origin + location.pathname).href;
+}
 
 async function ask(path, how_long = ANSWER_MS)
 {
@@ -41,11 +66,14 @@ async function ask(path, how_long = ANSWER_MS)
 	const timer = setTimeout(() => end.abort(), how_long);
 
 	try {
-		const r = await fetch(path, {cache: "no-store", signal: end.signal,
-			headers: {Accept: "application/json"}});
+		const r = await fetch(url_of(path), {
+			cache: "no-store",
+			signal: end.signal,
+			headers: {Accept: "application/json"}
+		});
 		if (!r.ok) {
 			const e = new Error(STATUS[r.status] ||
-				`The prober does not answer (HTTP ${r.status}).`);
+			    `The prober does not answer (HTTP ${r.status}).`);
 			e.status = r.status;
 			throw e;
 		}
@@ -69,15 +97,17 @@ function keep_lag(c, now)
 		const key = `${c.raw_name}\n${m.raw_name}`;
 		const samples = state.samples.get(key) || [];
 
-		state.samples.set(key, remember(samples, now,
-			{bytes: m.lag_bytes, ms: m.lag_ms}));
+		state.samples.set(key,
+		    remember(samples, now, {bytes: m.lag_bytes, ms: m.lag_ms}));
 	}
 }
 
 function announce(was, now)
 {
-	const words = now.map((c) => change_sentence(
-		was.find((w) => w.raw_name === c.raw_name), c)).filter(Boolean);
+	const words =
+	    now.map((c) => change_sentence(
+			was.find((w) => w.raw_name === c.raw_name), c))
+		.filter(Boolean);
 
 	if (words.length > 0)
 		$("said").textContent = words.slice(0, 3).join(" ");
@@ -95,27 +125,30 @@ function take(raw, wholes)
 	for (const answer of wholes)
 		for (const c of list(answer.clusters))
 			if (Array.isArray(c.members))
-				state.whole.set(String(c.name), {site: site_of(answer),
-					view: cluster_of(c, answer)});
+				state.whole.set(String(c.name), {
+					site: site_of(answer),
+					view: cluster_of(c, answer)
+				});
 	for (const {view} of state.whole.values())
 		keep_lag(view, now);
 	state.site = site;
 	state.cards = in_order(list(raw.clusters).map((c) => card_of(c, raw)));
 	state.many = state.cards.length > FEW;
-	Object.assign(state, {ok_at: now, wall: new Date().toISOString(),
-		error: ""});
+	Object.assign(
+	    state, {ok_at: now, wall: new Date().toISOString(), error: ""});
 	announce(was, state.cards);
 }
 
 async function poll()
 {
 	try {
-		const raw = await ask(state.many ? "topology?summary=1" :
-			"topology");
+		const raw =
+		    await ask(state.many ? "topology?summary=1" : "topology");
 		const many = list(raw.clusters).length > FEW;
-		const wholes = many ? await Promise.all([...state.open]
-			.map((name) => ask("topology?cluster=" +
-				encodeURIComponent(name)))) : [raw];
+		const wholes = many ? await Promise.all([...state.open].map(
+					  (name) => ask("topology?cluster=" +
+					      encodeURIComponent(name)))) :
+				      [raw];
 		take(raw, wholes);
 	} catch (e) {
 		state.error = e.text || e.message;
@@ -124,7 +157,7 @@ async function poll()
 	setTimeout(poll, EVERY_MS);
 }
 
-/* --- drawing ------------------------------------------------------------------ */
+/* --- drawing --- */
 
 function id_of(name)
 {
@@ -141,24 +174,31 @@ const sight = new IntersectionObserver((entries) => {
 
 function is_stale(now)
 {
-	return state.ok_at === null ? now - state.since > STALE_MS ||
-		state.error !== "" : now - state.ok_at > STALE_MS;
+	return state.ok_at === null ?
+	    now - state.since > STALE_MS || state.error !== "" :
+	    now - state.ok_at > STALE_MS;
 }
 
 function remembered(now)
 {
-	return {now_ms: now, wall_ms: Date.now(), id: id_of,
-		events: state.events, has_events: state.has_events,
-		reports: state.reports, can_close: state.many,
+	return {
+		now_ms: now,
+		wall_ms: Date.now(),
+		id: id_of,
+		events: state.events,
+		has_events: state.has_events,
+		reports: state.reports,
+		can_close: state.many,
 		width: $("main").clientWidth - 48,
 		is_open: (key) => state.opened.has(key),
-		samples: (c, m) => state.samples.get(`${c}\n${m}`) || []};
+		samples: (c, m) => state.samples.get(`${c}\n${m}`) || []
+	};
 }
 
 function clusters(seen)
 {
-	const names = state.many ? [...state.open] :
-		state.cards.map((c) => c.raw_name);
+	const names =
+	    state.many ? [...state.open] : state.cards.map((c) => c.raw_name);
 
 	return names.map((name) => {
 		const whole = state.whole.get(name);
@@ -166,7 +206,7 @@ function clusters(seen)
 
 		if (!whole)
 			return h("section", {key: name, class: "cluster"},
-				h("p", null, `Asking for ${name} …`));
+			    h("p", null, `Asking for ${name} …`));
 		if (before && state.visible.get(name) === false)
 			return before;
 		const view = cluster(whole.view, whole.site, seen);
@@ -177,9 +217,11 @@ function clusters(seen)
 
 function draw_grid()
 {
-	const {found, views} = grid(state.cards, {filter: $("filter").value,
+	const {found, views} = grid(state.cards, {
+		filter: $("filter").value,
 		troubled: $("troubled").checked,
-		is_open: (name) => !state.many || state.open.has(name)});
+		is_open: (name) => !state.many || state.open.has(name)
+	});
 
 	$("overview").hidden = state.cards.length < 2;
 	show($("grid"), views);
@@ -202,33 +244,40 @@ function draw_arrows()
 		const rects = new Map();
 		for (const m of box.querySelectorAll(".member[data-member]")) {
 			const r = m.getBoundingClientRect();
-			rects.set(m.dataset.member, {left: r.left - at.left,
-				top: r.top - at.top, width: r.width,
-				height: r.height});
+			rects.set(m.dataset.member, {
+				left: r.left - at.left,
+				top: r.top - at.top,
+				width: r.width,
+				height: r.height
+			});
 		}
 		todo.push([box.querySelector(".wires"), whole.view, rects, at]);
 	}
 	for (const [wires, view, rects, at] of todo)
-		show(wires, arrows(wires_of(view, rects), Math.floor(at.width),
+		show(wires,
+		    arrows(wires_of(view, rects), Math.floor(at.width),
 			Math.floor(at.height)));
 }
 
 function wires_of(view, rects)
 {
 	const leader = view.members.find((m) => m.gets === "writes") ||
-		view.members.find((m) => m.role === "leader" ||
-			m.role === "standby-leader");
+	    view.members.find(
+		(m) => m.role === "leader" || m.role === "standby-leader");
 
 	return view.members.flatMap((m) => {
-		const up = view.members.find((u) => m.from && u.name === m.from) ||
-			leader;
+		const up =
+		    view.members.find((u) => m.from && u.name === m.from) ||
+		    leader;
 		const from = up && rects.get(up.raw_name);
 		const to = rects.get(m.raw_name);
 
 		if (!from || !to || up === m || !m.live || (m === leader))
 			return [];
 		const below = to.left < from.left + from.width;
-		return [{...arrow_path(from, to, below), streaming: m.streaming}];
+		return [
+			{...arrow_path(from, to, below), streaming: m.streaming}
+		];
 	});
 }
 
@@ -251,7 +300,8 @@ function title()
 	const worst = state.cards[0];
 
 	return worst && worst.level !== "ok" ?
-		`${worst.word}: ${worst.name} – patroute` : "patroute";
+	    `${worst.word}: ${worst.name} – patroute` :
+	    "patroute";
 }
 
 function redraw()
@@ -265,14 +315,14 @@ function redraw()
 	document.title = old ? "STANDING STILL – patroute" : title();
 	if (state.site !== null) {
 		show($("site"), [head(state.site, state.cards.length,
-			{host: location.host, at: state.wall})]);
+				    {host: location.host, at: state.wall})]);
 		draw_grid();
 		show($("clusters"), clusters(seen));
 		show($("parts-body"), parts(state.site));
 		$("all-events").hidden = !state.many;
 		if (state.many)
-			show($("events"), events(state.events, seen,
-				{with_cluster: true}));
+			show($("events"),
+			    events(state.events, seen, {with_cluster: true}));
 		watch_sections();
 		draw_arrows();
 	}
@@ -289,20 +339,21 @@ function watch_sections()
 		}
 }
 
-/* --- what a reader does ---------------------------------------------------------- */
+/* --- what a reader does --- */
 
 function open_cluster(name)
 {
 	if (state.many && !state.open.has(name)) {
 		state.open = new Set([name, ...state.open].slice(0, OPEN_MAX));
-		location.hash = [...state.open].map(encodeURIComponent).join(",");
+		location.hash =
+		    [...state.open].map(encodeURIComponent).join(",");
 		state.drawn.delete(name);
 		draw();
 	}
 	requestAnimationFrame(() => requestAnimationFrame(() => {
 		const all = [...document.querySelectorAll("[data-cluster]")];
 		const section = all.find((s) => s.dataset.cluster === name) ||
-			$("clusters");
+		    $("clusters");
 		section.scrollIntoView({block: "start"});
 		section.focus({preventScroll: true});
 	}));
@@ -324,8 +375,8 @@ function from_hash()
 	if (["main", "parts"].includes(location.hash.slice(1)))
 		return;
 	try {
-		state.open = new Set(names.map(decodeURIComponent)
-			.slice(0, OPEN_MAX));
+		state.open =
+		    new Set(names.map(decodeURIComponent).slice(0, OPEN_MAX));
 	} catch (e) {
 		state.open = new Set(); /* not an address that we made */
 	}
@@ -350,13 +401,19 @@ document.addEventListener("toggle", (e) => {
 }, true);
 $("filter").addEventListener("input", draw);
 $("troubled").addEventListener("change", draw);
-addEventListener("hashchange", () => { from_hash(); draw(); });
+addEventListener("hashchange", () => {
+	from_hash();
+	draw();
+});
 addEventListener("resize", draw);
 setInterval(draw, EVERY_MS); /* also while an answer is waited for */
 
 from_hash();
 poll();
-follow({ask, boot_id: () => state.site && state.site.boot_id,
+follow({
+	ask,
+	url_of,
+	boot_id: () => state.site && state.site.boot_id,
 	on_events: (raw, fresh) => {
 		const known = fresh ? [] : state.events;
 		const last = known.length ? known[known.length - 1].id : 0;
@@ -369,4 +426,5 @@ follow({ask, boot_id: () => state.site && state.site.boot_id,
 	on_reports: (raw) => {
 		state.reports = raw;
 		draw();
-	}});
+	}
+});

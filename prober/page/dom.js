@@ -17,9 +17,14 @@ const roots = new WeakMap(); /* likewise, of those that show() was told */
  */
 export function h(tag, attrs, ...children)
 {
-	return {tag, attrs: attrs || {}, children: children.flat(Infinity)
-		.filter((c) => c !== null && c !== undefined && c !== false)
-		.map((c) => typeof c === "object" ? c : String(c))};
+	return {
+		tag,
+		attrs: attrs || {},
+		children: children.flat(Infinity)
+			      .filter((c) => c !== null && c !== undefined &&
+				      c !== false)
+			      .map((c) => typeof c === "object" ? c : String(c))
+	};
 }
 
 function make(view, in_svg)
@@ -27,8 +32,8 @@ function make(view, in_svg)
 	if (typeof view === "string")
 		return document.createTextNode(view);
 	const node = in_svg || view.tag === "svg" ?
-		document.createElementNS(SVG, view.tag) :
-		document.createElement(view.tag);
+	    document.createElementNS(SVG, view.tag) :
+	    document.createElement(view.tag);
 
 	said.set(node, {tag: view.tag, attrs: {}, children: []});
 	renew(node, view);
@@ -47,7 +52,7 @@ function renew_attrs(node, was, now)
 			node.removeAttribute(name);
 	for (const [name, value] of Object.entries(now))
 		if (name !== "key" && name !== "apart" && !is_none(value) &&
-			was[name] !== value)
+		    was[name] !== value)
 			node.setAttribute(name, value === true ? "" : value);
 }
 
@@ -61,7 +66,7 @@ function renew(node, view)
 	said.set(node, view);
 	if (!view.attrs.apart)
 		renew_children(node, was.children, view.children,
-			node.namespaceURI === SVG);
+		    node.namespaceURI === SVG);
 }
 
 function key_of(view)
@@ -74,8 +79,8 @@ function is_like(node, was, view)
 	if (node === undefined)
 		return false;
 	return typeof view === "string" ? typeof was === "string" :
-		typeof was === "object" && was.tag === view.tag &&
-		was.attrs.key === view.attrs.key;
+					  typeof was === "object" &&
+		was.tag === view.tag && was.attrs.key === view.attrs.key;
 }
 
 function renew_children(parent, was, now, in_svg)
@@ -118,5 +123,5 @@ export function show(parent, views)
 		parent.replaceChildren(); /* what stood there for want of us */
 	roots.set(parent, now);
 	renew_children(parent, was ? was.children : [], now.children,
-		parent.namespaceURI === SVG);
+	    parent.namespaceURI === SVG);
 }

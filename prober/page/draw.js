@@ -35,8 +35,7 @@ export function spark_paths(samples, key, now_ms, most)
 		line.push(`${round(Math.max(0, x))},${round(y)}`);
 	}
 	/* A single point would be no line. */
-	return lines.map((l) => `M${l.length > 1 ? l.join("L") :
-		`${l[0]}h1`}`);
+	return lines.map((l) => `M${l.length > 1 ? l.join("L") : `${l[0]}h1`}`);
 }
 
 export function spark(samples, key, now_ms, o)
@@ -44,18 +43,24 @@ export function spark(samples, key, now_ms, o)
 	const values = samples.map((s) => s[key]).filter((v) => v !== null);
 	const most = values.length ? Math.max(...values) : 0;
 	const label = values.length ?
-		`${o.name}: at most ${o.word(most)} in the last ` +
-			lasting(now_ms - samples[0].at) :
-		`${o.name}: not known`;
+	    `${o.name}: at most ${o.word(most)} in the last ` +
+		lasting(now_ms - samples[0].at) :
+	    `${o.name}: not known`;
 
 	return h("figure", {class: "spark"},
-		h("svg", {viewBox: `0 0 ${SPARK_W} ${SPARK_H}`, role: "img",
-			width: SPARK_W, height: SPARK_H, "aria-label": label},
+	    h("svg", {
+		    viewBox: `0 0 ${SPARK_W} ${SPARK_H}`,
+		    role: "img",
+		    width: SPARK_W,
+		    height: SPARK_H,
+		    "aria-label": label
+	    },
 		h("path", {class: "base", d: `M0,${SPARK_H - 2}h${SPARK_W}`}),
 		spark_paths(samples, key, now_ms, Math.max(most, o.floor))
-			.map((d) => h("path", {class: "line", d}))),
-		h("figcaption", {"aria-hidden": "true"},
-			values.length ? `most ${o.word(most)}` : "no data"));
+		    .map((d) => h("path", {class: "line", d}))),
+	    h("figcaption", {"aria-hidden": "true"},
+		values.length ? `${o.short}: at most ${o.word(most)}` :
+				`${o.short}: no data`));
 }
 
 const AGE_CLASS = ["young", "ageing", "old"];
@@ -65,22 +70,31 @@ export function age_bar(e)
 {
 	const part = e.age_ms === null ? 1 : Math.min(1, e.age_ms / e.max_ms);
 	const words = !e.asked ? "not asked" :
-		e.age_ms === null ? "never" : lasting(e.age_ms);
+	    e.age_ms === null  ? "never" :
+				 lasting(e.age_ms);
 	const late = e.asked && e.old === 2 ? " too old" : "";
 
 	return h("li", {class: `age ${e.asked ? AGE_CLASS[e.old] : "none"}`},
-		h("span", {class: "source"}, e.source),
-		h("svg", {class: "bar", viewBox: "0 0 60 8", width: 60, height: 8,
-			"aria-hidden": "true"},
+	    h("span", {class: "source"}, e.source),
+	    h("svg", {
+		    class: "bar",
+		    viewBox: "0 0 60 8",
+		    width: 60,
+		    height: 8,
+		    "aria-hidden": "true"
+	    },
 		h("rect", {class: "track", width: 60, height: 8, rx: 2}),
-		e.asked && h("rect", {class: "fill", height: 8, rx: 2,
-			width: round(60 * part)})),
-		h("span", {class: "value"}, words + late,
-			e.trouble && h("span", {class: "trouble"},
-				` ${e.trouble}`)));
+		e.asked && h("rect", {
+			class: "fill",
+			height: 8,
+			rx: 2,
+			width: round(60 * part)
+		})),
+	    h("span", {class: "value"}, words + late,
+		e.trouble && h("span", {class: "trouble"}, ` ${e.trouble}`)));
 }
 
-/* --- arrows ---------------------------------------------------------------- */
+/* --- arrows --- */
 
 function head(x, y)
 {
@@ -97,30 +111,41 @@ export function arrow_path(from, to, below)
 	if (below) {
 		const x = round(from.left + 10), y = round(to.top + 20);
 
-		return {d: `M${x},${round(from.top + from.height)}V${y}` +
-			`H${round(to.left - 6)}`, head: head(round(to.left), y)};
+		return {
+			d: `M${x},${round(from.top + from.height)}V${y}` +
+			    `H${round(to.left - 6)}`,
+			head: head(round(to.left), y)
+		};
 	}
 	const x0 = round(from.left + from.width), x1 = round(to.left);
 	const y0 = round(from.top + Math.min(from.height / 2, 60));
 	const y1 = round(to.top + Math.min(to.height / 2, 60));
 	const mid = round((x0 + x1) / 2);
 
-	return {d: `M${x0},${y0}C${mid},${y0} ${mid},${y1} ${x1 - 6},${y1}`,
-		head: head(x1, y1)};
+	return {
+		d: `M${x0},${y0}C${mid},${y0} ${mid},${y1} ${x1 - 6},${y1}`,
+		head: head(x1, y1)
+	};
 }
 
-/* all: of arrow_path(), each with `streaming`; null: nobody says. */
+/* all: of arrow_path(), each with `streaming`. */
 export function arrows(all, width, height)
 {
-	return [h("svg", {class: "arrows", width, height, "aria-hidden": "true",
-		viewBox: `0 0 ${width} ${height}`},
-	all.map((a) => h("path", {class: a.streaming === false ?
-		"wal broken" : a.streaming === null ? "wal unknown" : "wal",
-	d: a.d})),
-	all.map((a) => h("path", {class: "head", d: a.head})))];
+	return [h("svg", {
+		class: "arrows",
+		width,
+		height,
+		"aria-hidden": "true",
+		viewBox: `0 0 ${width} ${height}`
+	},
+	    all.map((a) => h("path", {
+		    class: a.streaming === false ? "wal broken" : "wal",
+		    d: a.d
+	    })),
+	    all.map((a) => h("path", {class: "head", d: a.head})))];
 }
 
-/* --- the time line ----------------------------------------------------------- */
+/* --- the time line --- */
 
 /* A shape for each type, so that it is told without its colour. */
 const SHAPE = {
@@ -139,9 +164,14 @@ export function shape_of(type)
 
 export function mark(type)
 {
-	return h("svg", {class: `mark ${shape_of(type)}`, width: 16, height: 16,
-		viewBox: "-8 -8 16 16", "aria-hidden": "true"},
-	h("path", {d: SHAPE[shape_of(type)]}));
+	return h("svg", {
+		class: `mark ${shape_of(type)}`,
+		width: 16,
+		height: 16,
+		viewBox: "-8 -8 16 16",
+		"aria-hidden": "true"
+	},
+	    h("path", {d: SHAPE[shape_of(type)]}));
 }
 
 /* The last ten minutes, now at the right. `width`: what there is room for. */
@@ -149,33 +179,51 @@ export function time_line(events, now_ms, width)
 {
 	const w = Math.max(200, Math.floor(width));
 	const x = (at) => round(8 + (w - 16) * (1 - (now_ms - at) / LINE_MS));
-	const near = events.filter((e) => e.at_ms !== null &&
-		now_ms - e.at_ms < LINE_MS);
+	const near = events.filter(
+	    (e) => e.at_ms !== null && now_ms - e.at_ms < LINE_MS);
 	const step = w < 420 ? 5 : 1;
 	const minutes = [];
 
 	for (let m = 0; m <= 10; m += step)
 		minutes.push(m);
-	return h("svg", {class: "time-line", width: w, height: 44, role: "img",
-		viewBox: `0 0 ${w} 44`, "aria-label":
-			`${near.length} events in the last ten minutes, listed below`},
-	h("path", {class: "base", d: `M8,16H${w - 8}`}),
-	minutes.map((m) => [
-		h("path", {class: "tick", d: `M${x(now_ms - m * 60000)},12v8`}),
-		h("text", {x: x(now_ms - m * 60000), y: 38, "text-anchor":
-			m === 0 ? "end" : m === 10 ? "start" : "middle"},
-		m === 0 ? "now" : `${m} min`)]),
-	near.map((e) => h("g", {key: e.id, class: `mark ${shape_of(e.type)}`,
-		transform: `translate(${x(e.at_ms)},16)`},
-	h("title", null, `${clock(e.at, true)} ${e.text}`),
-	h("path", {d: SHAPE[shape_of(e.type)]}))));
+	return h("svg", {
+		class: "time-line",
+		width: w,
+		height: 44,
+		role: "img",
+		viewBox: `0 0 ${w} 44`,
+		"aria-label": `${
+		    near.length} events in the last ten minutes, listed below`
+	},
+	    h("path", {class: "base", d: `M8,16H${w - 8}`}),
+	    minutes.map((m) => [h("path", {
+		    class: "tick",
+		    d: `M${x(now_ms - m * 60000)},12v8`
+	    }),
+			    h("text", {
+				    x: x(now_ms - m * 60000),
+				    y: 38,
+				    "text-anchor": m === 0 ? "end" :
+					m === 10           ? "start" :
+							     "middle"
+			    },
+				m === 0 ? "now" : `${m} min`)]),
+	    near.map((e) => h("g", {
+		    key: e.id,
+		    class: `mark ${shape_of(e.type)}`,
+		    transform: `translate(${x(e.at_ms)},16)`
+	    },
+			 h("title", null, `${clock(e.at, true)} ${e.text}`),
+			 h("path", {d: SHAPE[shape_of(e.type)]}))));
 }
 
-/* --- reports ------------------------------------------------------------------- */
+/* --- reports --- */
 
-const PHASES = [["key_ms", "leader key moved"],
-	["writable_ms", "new leader writable"], ["routed_ms", "writes routed"],
-	["first_connection_ms", "first connection"]];
+const PHASES = [
+	["key_ms", "leader key moved"], ["writable_ms", "new leader writable"],
+	["routed_ms", "writes routed"],
+	["first_connection_ms", "first connection"]
+];
 
 /* Bars from the first sign on, each to its instant; `most`: the longest. */
 export function phases(report)
@@ -183,16 +231,24 @@ export function phases(report)
 	const known = PHASES.map(([key, name]) => [name, num(report[key])]);
 	const most = Math.max(1, ...known.map(([, ms]) => ms || 0));
 
-	return h("ol", {class: "phases"}, known.map(([name, ms]) =>
-		h("li", null, h("span", {class: "phase"}, name),
-			h("svg", {class: "bar", viewBox: "0 0 100 8",
-				preserveAspectRatio: "none", height: 8,
-				"aria-hidden": "true"},
+	return h("ol", {class: "phases"},
+	    known.map(
+		([name, ms]) => h("li", null, h("span", {class: "phase"}, name),
+		    h("svg", {
+			    class: "bar",
+			    viewBox: "0 0 100 8",
+			    preserveAspectRatio: "none",
+			    height: 8,
+			    "aria-hidden": "true"
+		    },
 			h("rect", {class: "track", width: 100, height: 8}),
-			ms !== null && h("rect", {class: "fill", height: 8,
-				width: round(Math.max(1, 100 * ms / most))})),
-			h("span", {class: "value"}, ms === null ? "unknown" :
-				lasting(ms)))));
+			ms !== null && h("rect", {
+				class: "fill",
+				height: 8,
+				width: round(Math.max(1, 100 * ms / most))
+			})),
+		    h("span", {class: "value"},
+			ms === null ? "unknown" : lasting(ms)))));
 }
 
 /* How long ago an event was, for the list. */
@@ -208,10 +264,16 @@ export function event_of(raw)
 
 	if (num(raw.id) === null)
 		return null;
-	return {id: raw.id, at: shown(raw.at, 40),
+	return {
+		id: raw.id,
+		at: shown(raw.at, 40),
 		at_ms: Number.isNaN(at_ms) ? null : at_ms,
 		cluster: typeof raw.cluster === "string" ? raw.cluster : null,
-		type: shown(raw.type, 20), text: shown(raw.text ||
+		type: shown(raw.type, 20),
+		text: shown(raw.text ||
 			[raw.type, raw.member, raw.from, raw.to, raw.why_text]
-				.filter((x) => typeof x === "string").join(" "), 400)};
+			    .filter((x) => typeof x === "string")
+			    .join(" "),
+		    400)
+	};
 }

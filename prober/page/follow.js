@@ -6,11 +6,14 @@
 import {list} from "./text.js";
 
 const POLL_MS = 2000, REPORTS_MS = 15000;
-const TYPES = ["message", "write", "read", "member", "source", "read_only",
-	"dcs", "control", "observe", "haproxy", "report"];
+const TYPES = [
+	"message", "write", "read", "member", "source", "read_only", "dcs",
+	"control", "observe", "haproxy", "report"
+];
 
 /*
- * to: {ask(path), boot_id(), on_events(list, is_first), on_reports(list)}.
+ * to: {ask(path), url_of(path), boot_id(), on_events(list, is_first),
+ * on_reports(list)}.
  * A prober that has begun anew counts its events anew: all is asked again.
  */
 export function follow(to)
@@ -43,7 +46,8 @@ export function follow(to)
 	{
 		if (document.hidden || me.stream !== null || me.boot === null)
 			return;
-		me.stream = new EventSource(`events?after=${me.last}`);
+		me.stream =
+		    new EventSource(to.url_of(`events?after=${me.last}`));
 		for (const type of TYPES)
 			me.stream.addEventListener(type, got);
 		/* What fails is asked for instead, and tried again later. */
@@ -60,12 +64,13 @@ export function follow(to)
 			if (anew)
 				close();
 			me.boot = typeof raw.boot_id === "string" ?
-				raw.boot_id : to.boot_id();
+			    raw.boot_id :
+			    to.boot_id();
 			me.last = Number(raw.last) || 0;
 			to.on_events(list(raw.events), anew);
 			open();
 		} catch (e) {
-			close(); /* an older prober has none; others come back */
+			close(); /* an older prober has none */
 		}
 	}
 

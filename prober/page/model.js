@@ -3,17 +3,29 @@
  * with what is wrong in front. Pure: time comes in. A prober of another
  * version may leave things out; what is absent is unknown here, never zero.
  */
-import {ROLE, RC, WAY, and, bytes, count, lasting, list, num, obj, shown}
-	from "./text.js";
+import {ROLE,
+	RC,
+	WAY,
+	and,
+	bytes,
+	lasting,
+	list,
+	num,
+	obj,
+	shown} from "./text.js";
+import {
+	LEVELS,
+	counted_problems,
+	judged,
+	member_problems,
+	oldness,
+	problems_of
+} from "./trouble.js";
 
 export const KEEP_MS = 5 * 60 * 1000; /* of lag, for the sparklines */
 export const STALE_MS = 3500;         /* three seconds asked in vain */
 const NAME_MAX = 63;
 const WAYS = Object.keys(WAY);
-const LEVELS = ["ok", "note", "warn", "bad"];
-/* Of a member that is a replica but gets no reads: by intention, or not. */
-const MEANT = ["noloadbalance", "no-weight", "drained", "takes-key"];
-const LAGS = {"lag-bytes": true, "lag-time": true};
 
 function name_of(value)
 {
@@ -25,17 +37,23 @@ function time_of(value)
 	return typeof value === "string" ? value : null;
 }
 
-/* --- orders ------------------------------------------------------------- */
+/* --- orders --- */
 
 function order_of(verb, raw)
 {
 	const o = obj(raw);
 
-	return {verb, member: name_of(o.member), reason: shown(o.reason, 200),
-		by: shown(o.by, 80), until: time_of(o.until),
+	return {
+		verb,
+		member: name_of(o.member),
+		reason: shown(o.reason, 200),
+		by: shown(o.by, 80),
+		until: time_of(o.until),
 		left_ms: num(o.left_ms),
 		where: o.where === "host" ? "this host only" :
-			o.where === "etcd" ? "every host" : ""};
+		    o.where === "etcd"    ? "every host" :
+					    ""
+	};
 }
 
 function orders_of(control)
@@ -43,20 +61,14 @@ function orders_of(control)
 	const c = obj(control);
 	const one = (verb) => c[verb] ? [order_of(verb, c[verb])] : [];
 
-	return [...one("hold"), ...one("force"),
+	return [
+		...one("hold"), ...one("force"),
 		...list(c.drains).map((d) => order_of("drain", d)),
-		...one("observe")];
+		...one("observe")
+	];
 }
 
-/* --- members ------------------------------------------------------------ */
-
-/* 0 young, 1 half its time, 2 past it: what a bar's colour and word follow. */
-export function oldness(age_ms, max_ms)
-{
-	if (age_ms === null || age_ms > max_ms)
-		return 2;
-	return age_ms > max_ms / 2 ? 1 : 0;
-}
+/* --- members --- */
 
 function source_of(source, raw, max_ms)
 {
@@ -64,10 +76,15 @@ function source_of(source, raw, max_ms)
 	const age_ms = num(e.ok_age_ms);
 	const rc = typeof e.rc === "string" ? e.rc : "none";
 
-	return {source, age_ms, max_ms, asked: rc !== "none" || age_ms !== null,
+	return {
+		source,
+		age_ms,
+		max_ms,
+		asked: rc !== "none" || age_ms !== null,
 		old: oldness(age_ms, max_ms),
 		trouble: rc === "ok" || rc === "none" ? "" :
-			RC[rc] || shown(rc, 40)};
+							RC[rc] || shown(rc, 40)
+	};
 }
 
 function evidence_of(m, c)
@@ -75,13 +92,15 @@ function evidence_of(m, c)
 	const e = obj(m.evidence);
 	const max = obj(c.max_age_ms);
 	const dcs = source_of("DCS", {ok_age_ms: obj(c.dcs).age_ms, rc: "ok"},
-		num(max.dcs) || 3000);
+	    num(max.dcs) || 3000);
 
 	dcs.asked = obj(c.dcs).configured !== false;
 	if (obj(e.dcs).present === false)
 		dcs.trouble = "no member key";
-	return [dcs, source_of("REST", e.rest, num(max.rest) || 2000),
-		source_of("SQL", e.sql, num(max.sql) || 2000)];
+	return [
+		dcs, source_of("REST", e.rest, num(max.rest) || 2000),
+		source_of("SQL", e.sql, num(max.sql) || 2000)
+	];
 }
 
 function state_of(e)
@@ -108,9 +127,10 @@ function streams(e)
 /* "main_classic_read" of cluster "main": "classic_read"; else null. */
 export function way_of(cluster, backend)
 {
-	const way = typeof backend === "string" &&
-		backend.startsWith(`${cluster}_`) ?
-		backend.slice(cluster.length + 1) : null;
+	const way =
+	    typeof backend === "string" && backend.startsWith(`${cluster}_`) ?
+	    backend.slice(cluster.length + 1) :
+	    null;
 
 	return WAYS.includes(way) ? way : null;
 }
@@ -124,9 +144,14 @@ function servers_of(cluster, haproxy)
 		if (way === null || typeof s.server !== "string")
 			continue;
 		const mine = by_server.get(s.server) || [];
-		mine.push({way, status: shown(s.status, 30),
-			check: shown(s.check, 60), why: shown(s.why, 120),
-			sessions: num(s.sessions), dynamic: s.dynamic === true});
+		mine.push({
+			way,
+			status: shown(s.status, 30),
+			check: shown(s.check, 60),
+			why: shown(s.why, 120),
+			sessions: num(s.sessions),
+			dynamic: s.dynamic === true
+		});
 		by_server.set(s.server, mine);
 	}
 	for (const mine of by_server.values())
@@ -140,9 +165,13 @@ function gets_of(m, c, no_read)
 	const why = shown(m.why_text || m.why, 200);
 
 	if (typeof c.write === "string" && m.name === c.write)
-		return {gets: "writes", why: shown(c.why_text || c.why, 200),
+		return {
+			gets: "writes",
+			why: shown(c.why_text || c.why, 200),
 			also: no_read && c.fallback === "primary" ?
-				"reads too, for no replica is fit" : ""};
+			    "reads too, for no replica is fit" :
+			    ""
+		};
 	if (m.read === true)
 		return {gets: "reads", why: why || "fit for reads", also: ""};
 	return {gets: "nothing", why, also: ""};
@@ -152,152 +181,52 @@ function member_of(m, c, by_server, no_read)
 {
 	const e = obj(m.evidence);
 
-	return {...gets_of(m, c, no_read), name: name_of(m.name),
-		raw_name: String(m.name), server: name_of(m.server),
-		address: m.address ? `${shown(m.address, 64)}:${num(m.port) || ""}` :
-			"",
+	return {
+		...gets_of(m, c, no_read),
+		name: name_of(m.name),
+		raw_name: String(m.name),
+		server: name_of(m.server),
+		address: m.address ?
+		    `${shown(m.address, 64)}:${num(m.port) || ""}` :
+		    "",
 		role: Object.hasOwn(ROLE, m.role) ? m.role : "none",
 		role_text: ROLE[m.role] || shown(m.role, 30) || ROLE.none,
-		state: state_of(e), reason: shown(m.why, 40),
-		lag_bytes: num(m.lag_bytes), lag_ms: num(m.lag_ms),
-		timeline: num(m.timeline), weight: num(m.weight),
+		state: state_of(e),
+		reason: shown(m.why, 40),
+		lag_bytes: num(m.lag_bytes),
+		lag_ms: num(m.lag_ms),
+		timeline: num(m.timeline),
+		weight: num(m.weight),
 		lsn: shown(m.replay_lsn || obj(e.sql).lsn, 20),
-		live: m.live !== false, read_only: m.read_only === true,
-		streaming: streams(e), from: name_of(m.replicates_from),
+		live: m.live !== false,
+		read_only: m.read_only === true,
+		streaming: streams(e),
+		from: name_of(m.replicates_from),
 		evidence: evidence_of(m, c),
-		servers: by_server.get(m.server) || []};
+		servers: by_server.get(m.server) || []
+	};
 }
 
-/* --- what is wrong ------------------------------------------------------- */
-
-function no_target(c, orders)
-{
-	const text = `No write target: ${shown(c.why_text || c.why, 200)}.`;
-
-	if (obj(c.dcs).standby_cluster === true || c.why === "standby-cluster")
-		return {level: "note", word: "standby cluster", text};
-	if (c.why === "held" || orders.some((o) => o.verb === "hold"))
-		return {level: "warn", word: "on hold", text};
-	if (c.planned === true)
-		return {level: "warn", word: "switchover under way",
-			text: `${text} New writes wait.`};
-	if (c.why === "no-key" || c.transition === true)
-		return {level: "bad", word: "no leader", text};
-	return {level: "bad", word: "no write target", text};
-}
-
-const OBSERVED = "HAProxy routes the classic way; patroute only counts what " +
-	"it would have done";
-
-function mode_problem(mode)
-{
-	if (mode === "observe")
-		return [{level: "note", word: "observe", text: `${OBSERVED}.`}];
-	if (mode === "classic")
-		return [{level: "warn", word: "classic", text:
-			"HAProxy routes the classic way, by an operator's order."}];
-	return [];
-}
-
-const ORDER_WORD = {hold: ["warn", "on hold", "New connections are held"],
-	force: ["warn", "forced", "Writes are forced to"],
-	drain: ["note", "drained", "Drained:"]};
-
-function order_problems(orders)
-{
-	return orders.filter((o) => ORDER_WORD[o.verb]).map((o) => {
-		const [level, word, text] = ORDER_WORD[o.verb];
-
-		return {level, word, text: `${text} ${o.member}`.trim() +
-			(o.reason ? ` (${o.reason}).` : ".")};
-	});
-}
-
-function dcs_problems(c)
-{
-	const d = obj(c.dcs), age = num(d.age_ms);
-	const max = num(obj(c.max_age_ms).dcs) || 3000;
-	const found = [];
-
-	if (d.configured === true && oldness(age, max) === 2)
-		found.push({level: "warn", word: "DCS out of reach",
-			text: age === null ? "The DCS has not answered yet." :
-				`The DCS has not answered for ${lasting(age)}.`});
-	if (d.pause === true)
-		found.push({level: "note", word: "Patroni paused",
-			text: "Patroni is paused: it moves no leader by itself."});
-	return found;
-}
-
-function member_problems(m)
-{
-	const found = [];
-
-	if (!m.live)
-		found.push({level: "warn", word: "member silent",
-			text: `${m.name} answers neither by SQL nor by REST.`});
-	else if (m.gets === "nothing" && m.role !== "leader" &&
-		!MEANT.includes(m.reason))
-		found.push({level: "warn", word: LAGS[m.reason] ?
-			"replica lagging" : "replica out",
-		text: `${m.name} gets nothing: ${m.why || "no reason is known"}.`});
-	if (m.gets === "writes" && m.read_only)
-		found.push({level: "warn", word: "leader read-only",
-			text: `${m.name} takes read-only transactions only.`});
-	for (const e of m.evidence)
-		if (m.live && e.source !== "DCS" && e.asked && e.old === 2)
-			found.push({level: "note", word: "a source is silent",
-				text: `${m.name} by ${e.source}: ` +
-					`${e.trouble || "no answer lately"}.`});
-	return found;
-}
-
-/* The gravest first; within a level as they came. */
-function sorted(problems)
-{
-	return problems.sort((a, b) =>
-		LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level));
-}
-
-function problems_of(c, mode, orders)
-{
-	const found = [];
-
-	if (c.usable === false)
-		found.push({level: "bad", word: "no usable verdict",
-			text: "The prober knows too little to decide: HAProxy " +
-				"goes the classic way."});
-	else if (typeof c.write !== "string")
-		found.push(no_target(c, orders));
-	else if (c.planned === true)
-		found.push({level: "warn", word: "switchover under way", text:
-			"A planned switchover begins: new writes may wait."});
-	return [...found, ...mode_problem(mode), ...order_problems(orders),
-		...dcs_problems(c)];
-}
-
-/* --- clusters ------------------------------------------------------------ */
+/* --- clusters --- */
 
 function head_of(c, control)
 {
 	const orders = orders_of(control);
-	const mode = ["live", "observe", "classic"].includes(c.mode) ?
-		c.mode : "live";
+	const mode =
+	    ["live", "observe", "classic"].includes(c.mode) ? c.mode : "live";
 
-	return {raw_name: String(c.name), name: name_of(c.name), mode, orders,
+	return {
+		raw_name: String(c.name),
+		name: name_of(c.name),
+		mode,
+		orders,
 		write: typeof c.write === "string" ? name_of(c.write) : null,
-		why: shown(c.why_text || c.why, 200), since_ms: num(c.since_ms),
-		age_ms: num(c.evidence_age_ms), usable: c.usable !== false,
-		problems: problems_of(c, mode, orders)};
-}
-
-function judged(view)
-{
-	const worst = sorted(view.problems)[0];
-
-	view.level = worst ? worst.level : "ok";
-	view.word = worst ? worst.word : "steady";
-	return view;
+		why: shown(c.why_text || c.why, 200),
+		since_ms: num(c.since_ms),
+		age_ms: num(c.evidence_age_ms),
+		usable: c.usable !== false,
+		problems: problems_of(c, mode, orders)
+	};
 }
 
 /* One cluster of /topology, all of it. `site`: the rest of that answer. */
@@ -316,36 +245,29 @@ export function cluster_of(c, site)
 	view.seq = shown(c.seq, 24);
 	view.changes = num(c.changes);
 	view.observe = obj(c.observe);
-	view.dcs = {configured: d.configured !== false, api: shown(d.api, 20),
-		age_ms: num(d.age_ms), max_ms: num(obj(c.max_age_ms).dcs) || 3000,
-		leader: name_of(d.leader), leader_age_ms: num(d.leader_age_ms),
-		pause: d.pause === true, failsafe: d.failsafe_mode === true,
-		sync: d.sync_mode === true, due: d.failover_due === true,
+	view.dcs = {
+		configured: d.configured !== false,
+		api: shown(d.api, 20),
+		age_ms: num(d.age_ms),
+		max_ms: num(obj(c.max_age_ms).dcs) || 3000,
+		leader: name_of(d.leader),
+		leader_age_ms: num(d.leader_age_ms),
+		pause: d.pause === true,
+		failsafe: d.failsafe_mode === true,
+		sync: d.sync_mode === true,
+		due: d.failover_due === true,
 		members_from: shown(d.members_from, 20),
-		sysid: shown(d.system_identifier, 24)};
+		sysid: shown(d.system_identifier, 24)
+	};
 	for (const m of view.members)
 		view.problems.push(...member_problems(m));
-	if (no_read && raw.length > 1 && view.usable &&
-		view.write !== null)
-		view.problems.push({level: "warn", word: "no replica",
-			text: "No replica is fit for reads."});
+	if (no_read && raw.length > 1 && view.usable && view.write !== null)
+		view.problems.push({
+			level: "warn",
+			word: "no replica",
+			text: "No replica is fit for reads."
+		});
 	return judged(view);
-}
-
-function counted_problems(c)
-{
-	const members = num(c.members_n), live = num(c.live_n);
-	const read = num(c.read_n), found = [];
-
-	if (members !== null && live !== null && live < members)
-		found.push({level: "warn", word: "member silent",
-			text: `${count(members - live, "member")} silent.`});
-	if (read !== null && members > 1 && typeof c.write === "string" &&
-		read < live - 1)
-		found.push({level: read === 0 ? "warn" : "note",
-			word: read === 0 ? "no replica" : "replica out",
-			text: `${count(live - 1 - read, "replica")} without reads.`});
-	return found;
 }
 
 /* One cluster of a list: of a summary, or of all there is. */
@@ -355,9 +277,13 @@ export function card_of(c, site)
 		const view = cluster_of(c, site);
 		const lag = view.members.map((m) => m.lag_bytes || 0);
 
-		return {...view, members_n: view.members.length,
-			read_n: view.members.filter((m) => m.gets === "reads").length,
-			lag_bytes: lag.length ? Math.max(...lag) : null};
+		return {
+			...view,
+			members_n: view.members.length,
+			read_n: view.members.filter((m) => m.gets === "reads")
+				    .length,
+			lag_bytes: lag.length ? Math.max(...lag) : null
+		};
 	}
 	const view = head_of(c, c.control);
 
@@ -373,21 +299,23 @@ export function in_order(cards)
 {
 	const names = new Intl.Collator("en", {numeric: true});
 
-	return cards.sort((a, b) =>
-		LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level) ||
+	return cards.sort(
+	    (a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level) ||
 		names.compare(a.name, b.name));
 }
 
 /* Does a card have each word of the filter, in its name, state or members? */
 export function is_found(card, filter)
 {
-	const all = [card.name, card.word, card.mode, card.write || "",
-		...card.problems.map((p) => p.text)].join(" ").toLowerCase();
+	const all = [
+		card.name, card.word, card.mode, card.write || "",
+		...card.problems.map((p) => p.text)
+	].join(" ").toLowerCase();
 
 	return filter.toLowerCase().split(/\s+/).every((w) => all.includes(w));
 }
 
-/* --- sentences ----------------------------------------------------------- */
+/* --- sentences --- */
 
 export function write_sentence(c)
 {
@@ -396,7 +324,7 @@ export function write_sentence(c)
 	if (!c.usable)
 		return "There is no usable verdict.";
 	return c.write === null ? `No writes: ${c.why}.` :
-		`${would} to ${c.write}: ${c.why}.`;
+				  `${would} to ${c.write}: ${c.why}.`;
 }
 
 export function read_sentence(c)
@@ -408,15 +336,16 @@ export function read_sentence(c)
 		return "";
 	if (readers.length === 0)
 		return c.members.some((m) => m.also) ?
-			`${go} to ${c.write} as well: no replica is fit.` :
-			"No reads: no replica is fit.";
+		    `${go} to ${c.write} as well: no replica is fit.` :
+		    "No reads: no replica is fit.";
 	return `${go} to ${and(readers.map((m) => m.name))}.`;
 }
 
 /* What a listener should be told between two answers; "" if nothing. */
 export function change_sentence(was, now)
 {
-	if (!was || (was.write === now.write && was.why === now.why &&
+	if (!was ||
+	    (was.write === now.write && was.why === now.why &&
 		was.mode === now.mode && was.word === now.word))
 		return "";
 	return `${now.name}: ${now.word}. ${write_sentence(now)}`;
@@ -426,12 +355,15 @@ export function lag_text(m)
 {
 	if (m.lag_bytes === null && m.lag_ms === null)
 		return "lag unknown";
-	return [m.lag_bytes === null ? null : bytes(m.lag_bytes),
-		m.lag_ms === null ? null : lasting(m.lag_ms)]
-		.filter((x) => x !== null).join(", ") + " behind";
+	return [
+		m.lag_bytes === null ? null : bytes(m.lag_bytes),
+		m.lag_ms === null ? null : lasting(m.lag_ms)
+	].filter((x) => x !== null)
+		   .join(", ") +
+	    " behind";
 }
 
-/* --- what the page remembers --------------------------------------------- */
+/* --- what the page remembers --- */
 
 /* Adds a sample and forgets what is older than KEEP_MS. */
 export function remember(samples, now_ms, values)

@@ -25,26 +25,31 @@ export function shown(value, most = 300)
 	const whole = Array.from(String(value).slice(0, 4 * most));
 	const cut = whole.length > most;
 
-	return whole.slice(0, cut ? most - 1 : most).join("")
-		.replace(UNSEEN, code) + (cut ? "…" : "");
+	return whole.slice(0, cut ? most - 1 : most)
+		   .join("")
+		   .replace(UNSEEN, code) +
+	    (cut ? "…" : "");
 }
 
 export function num(value)
 {
-	return typeof value === "number" && Number.isFinite(value) ?
-		value : null;
+	return typeof value === "number" && Number.isFinite(value) ? value :
+								     null;
 }
 
 export function list(value)
 {
-	return Array.isArray(value) ? value.filter((x) =>
-		x !== null && typeof x === "object") : [];
+	return Array.isArray(value) ?
+	    value.filter((x) => x !== null && typeof x === "object") :
+	    [];
 }
 
 export function obj(value)
 {
 	return value !== null && typeof value === "object" &&
-		!Array.isArray(value) ? value : {};
+		!Array.isArray(value) ?
+	    value :
+	    {};
 }
 
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
@@ -64,14 +69,16 @@ export function lasting(ms)
 	const [small, m] = UNITS[i + 1];
 	const rest = Math.floor(s % n / m);
 
-	return `${Math.floor(s / n)} ${unit}` + (rest ? ` ${rest} ${small}` : "");
+	return `${Math.floor(s / n)} ${unit}` +
+	    (rest ? ` ${rest} ${small}` : "");
 }
 
 /* The same in whole seconds, for what is read while it counts. */
 export function counting(ms)
 {
 	return num(ms) !== null && ms < 59950 ?
-		`${Math.max(0, Math.floor(ms / 1000))} s` : lasting(ms);
+	    `${Math.max(0, Math.floor(ms / 1000))} s` :
+	    lasting(ms);
 }
 
 export function bytes(n)
@@ -83,7 +90,8 @@ export function bytes(n)
 		return "unknown";
 	for (; n >= 1024 && i < unit.length - 1; i++)
 		n /= 1024;
-	return `${i === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)} ${unit[i]}`;
+	return `${i === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)} ${
+	    unit[i]}`;
 }
 
 /* An ISO time as this machine's clock face; itself where it is none. */
@@ -94,18 +102,20 @@ export function clock(iso, with_ms = false)
 	if (Number.isNaN(t.getTime()))
 		return shown(iso, 40) || "unknown";
 	const two = (n) => String(n).padStart(2, "0");
-	const face = [t.getHours(), t.getMinutes(), t.getSeconds()].map(two)
-		.join(":");
+	const face =
+	    [t.getHours(), t.getMinutes(), t.getSeconds()].map(two).join(":");
 
 	return with_ms ?
-		`${face}.${String(t.getMilliseconds()).padStart(3, "0")}` : face;
+	    `${face}.${String(t.getMilliseconds()).padStart(3, "0")}` :
+	    face;
 }
 
 /* "a", "a and b", "a, b and c". */
 export function and(words)
 {
-	return words.length < 2 ? words.join("") :
-		`${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
+	return words.length < 2 ?
+	    words.join("") :
+	    `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
 }
 
 export function count(n, one, many = `${one}s`)
@@ -124,8 +134,9 @@ export const ROLE = {
 export const PROOF = {
 	"key+sql": "the leader key, and PostgreSQL's own word",
 	"key+rest": "the leader key, and Patroni's word",
-	"claim+sql": "one Patroni that says primary, and PostgreSQL's own word; " +
-		"no leader key",
+	"claim+sql":
+	    "one Patroni that says primary, and PostgreSQL's own word; " +
+	    "no leader key",
 	"claim+rest": "one Patroni that says primary; no leader key",
 	"operator": "an operator's order",
 };
