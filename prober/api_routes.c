@@ -9,6 +9,7 @@
 #include "haproxy.h"
 #include "hapsync.h"
 #include "haptext.h"
+#include "health_api.h"
 #include "metrics.h"
 #include "page.h"
 #include "topology.h"
@@ -130,11 +131,18 @@ static enum MHD_Result get_metrics(const struct request *q)
 	    "text/plain; version=0.0.4");
 }
 
+static enum MHD_Result get_health(const struct request *q)
+{
+	return api_answer_text(q, MHD_HTTP_OK, health_json(q->app, mono_now()),
+	    "application/json");
+}
+
 /* Checks first: there is nothing that comes as often. */
 static const struct route routes[] = {
     {"/check/", true, false, get_check},
     {"/healthz", false, false, get_healthz},
     {"/healthz/", true, false, get_healthz_of},
+    {"/health", false, false, get_health},
     {"/snapshot/", true, false, get_snapshot_of},
     {"/topology", false, false, get_topology},
     {"/topology/", true, false, get_topology},

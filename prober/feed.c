@@ -49,7 +49,7 @@ struct conn {
 	bool greeted, echo_due, has_stats;
 	uint64_t boot_id, nonce;
 	char program[LIM_NAME];
-	struct mono since;
+	struct mono since, heard_at;
 	struct feed_stats stats;
 	bool dirty[LIM_CLUSTERS];
 	uint64_t seen[LIM_CLUSTERS];
@@ -273,6 +273,7 @@ static bool on_message(struct conn *c, const struct feed_msg *m)
 	case FEED_SEEN:
 		return on_seen(c, &m->u.seen);
 	case FEED_PING:
+		c->heard_at = mono_now();
 		c->echo_due = true;
 		c->nonce = m->u.ping.nonce;
 		conn_write(c);
@@ -490,6 +491,7 @@ void feed_agent_at(const struct feed *f, unsigned i, struct feed_agent *out)
 	out->boot_id = c->boot_id;
 	memcpy(out->program, c->program, sizeof(out->program));
 	out->since = c->since;
+	out->heard_at = c->heard_at;
 	out->stats = c->stats;
 }
 

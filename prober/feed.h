@@ -39,7 +39,7 @@ struct feed_agent {
 	bool here, has_stats;
 	uint64_t boot_id;
 	char program[LIM_NAME];
-	struct mono since;
+	struct mono since, heard_at; /* heard_at: its last ping */
 	struct feed_stats stats;
 };
 

@@ -26,11 +26,14 @@
 static void usage(FILE *out)
 {
 	fprintf(out,
-	    "usage: " PROGRAM " [-c FILE] [--check | --ping | --print-vip]\n"
+	    "usage: " PROGRAM " [-c FILE] [--check | --ping | --health]\n"
+	    "       " PROGRAM " [-c FILE] --print-vip\n"
 	    "       " PROGRAM " --print-example | --print-man | -v | -h\n"
 	    "  -c FILE          configuration, default " CONF_PATH "\n"
 	    "  --check          check it and exit: 0 good, 1 not\n"
 	    "  --ping           ask the running prober, as HAProxy does\n"
+	    "  --health         ask it how well this host routes; standard\n"
+	    "                   input has what members other hosts reach\n"
 	    "  --print-vip      its section vip, for a shell\n"
 	    "  --print-example  a commented example of it\n"
 	    "  --print-man      its keys as man page source\n");
@@ -38,7 +41,7 @@ static void usage(FILE *out)
 
 struct options {
 	const char *conf_path;
-	bool check, ping, print_vip;
+	bool check, ping, health, print_vip;
 };
 
 /* Gives: the options; does not return where one asks for text only. */
@@ -46,6 +49,7 @@ static struct options parse_options(int argc, char **argv)
 {
 	static const struct option known[] = {{"check", no_argument, NULL, 'n'},
 	    {"ping", no_argument, NULL, 'p'},
+	    {"health", no_argument, NULL, 'l'},
 	    {"print-vip", no_argument, NULL, 'i'},
 	    {"print-example", no_argument, NULL, 'e'},
 	    {"print-man", no_argument, NULL, 'm'},
@@ -61,6 +65,8 @@ static struct options parse_options(int argc, char **argv)
 			o.check = true;
 		else if (c == 'p')
 			o.ping = true;
+		else if (c == 'l')
+			o.ping = o.health = true;
 		else if (c == 'i')
 			o.print_vip = true;
 		else if (c == 'e')
@@ -71,7 +77,7 @@ static struct options parse_options(int argc, char **argv)
 			puts(PROGRAM " " PATROUTE_VERSION);
 		else
 			usage(c == 'h' ? stdout : stderr);
-		if (strchr("cnpi", c) == NULL)
+		if (strchr("cnpil", c) == NULL)
 			exit(c == '?' ? 2 : 0);
 	}
 	if (optind < argc) {
@@ -82,21 +88,29 @@ static struct options parse_options(int argc, char **argv)
 }
 
 /* Gives: the exit status: 0 it answers, 1 it does not, 2 cannot be asked. */
-static int ping(const char *conf_path)
+static int ping(const struct options *opt)
 {
+	char others[LIM_HTTP_BODY];
 	struct conf_err err;
-	struct conf *conf = conf_load(conf_path, &err);
+	struct conf *conf = conf_load(opt->conf_path, &err);
 	const char *wrong;
+	size_t n = 0;
 
 	if (conf == NULL) {
 		fprintf(stderr, PROGRAM ": %s\n", err.text);
 		return 2;
 	}
-	wrong = ping_prober(conf);
+	if (opt->health) {
+		n = fread(others, 1, sizeof(others), stdin);
+		wrong = ping_health(conf, slice_of(others, n), stdout);
+	} else {
+		wrong = ping_prober(conf);
+	}
 	conf_free(conf);
 	if (wrong == NULL)
 		return 0;
-	fprintf(stderr, PROGRAM ": --ping: %s\n", wrong);
+	fprintf(stderr, PROGRAM ": --%s: %s\n", opt->health ? "health" : "ping",
+	    wrong);
 	return 1;
 }
 
@@ -109,7 +123,7 @@ int main(int argc, char **argv)
 
 	log_init(PROGRAM, LOG_LVL_INFO);
 	if (o.ping)
-		return ping(o.conf_path);
+		return ping(&o);
 	app.conf = conf_load(o.conf_path, &err);
 	if (app.conf == NULL)
 		fatal("%s", err.text);

@@ -4,6 +4,8 @@
 #ifndef PING_H
 #define PING_H
 
+#include <stdio.h>
+
 #include "conf.h"
 
 #define PING_MS 1000
@@ -15,5 +17,15 @@
  * Gives: NULL if the prober answers rightly, else what is wrong with it.
  */
 const char *ping_prober(const struct conf *conf);
+
+/*
+ * Asks /health likewise, and compares with what other hosts reach (see
+ * core/health.h). Writes three lines: the score, why it is below 100, and the
+ * members that this host reaches (empty where that is unknown, or too long).
+ * Nothing where the prober is of a version that has no such answer. Blocks.
+ * Gives: NULL, else what is wrong.
+ */
+const char *ping_health(
+    const struct conf *conf, struct slice others, FILE *out);
 
 #endif
