@@ -163,6 +163,17 @@ static void add_lag(cJSON *o, const struct snap_member *m)
 		(void)cJSON_AddNumberToObject(o, "lag_ms", m->lag_ms);
 }
 
+/* Where its Patroni is, for HAProxy's own checks; host null: at `address`. */
+static void add_rest_at(cJSON *o, const struct ev_dcs_member *m)
+{
+	cJSON *e = cJSON_AddObjectToObject(o, "rest_at");
+	bool same = strcmp(m->api_host, m->host) == 0;
+
+	add_name(e, "host", same ? NULL : m->api_host);
+	(void)cJSON_AddNumberToObject(e, "port", m->api_port);
+	(void)cJSON_AddBoolToObject(e, "tls", m->api_tls);
+}
+
 static void add_member(cJSON *list, const struct cluster *c,
     const struct snap_member *m, struct mono now)
 {
@@ -188,8 +199,10 @@ static void add_member(cJSON *list, const struct cluster *c,
 	(void)cJSON_AddNumberToObject(o, "timeline", m->tli);
 	add_lag(o, m);
 	add_lsn(o, "replay_lsn", m->replay_lsn);
-	if (i != -1)
+	if (i != -1) {
+		add_rest_at(o, &c->ev.m[i].dcs);
 		add_evidence(o, c, i, now);
+	}
 }
 
 static void add_dcs(cJSON *o, const struct cluster *c, struct mono now)

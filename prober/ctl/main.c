@@ -27,6 +27,7 @@ static const struct command *const commands[] = {
     &cmd_resume,
     &cmd_observe,
     &cmd_who,
+    &cmd_render,
     NULL,
 };
 

@@ -263,7 +263,7 @@ def start_haproxy(parts, binary, clusters):
         text.append(f"backend c{c}_fallback\n"
                     f"    default-server maxconn 100\n{servers}"
                     f"backend c{c}_prober\n"
-                    "    option httpchk GET /healthz\n"
+                    f"    option httpchk GET /healthz/c{c}\n"
                     f"    server prober 127.0.0.1:{PROBER} check inter "
                     "200ms fall 2 rise 5\n")
     cfg = parts.folder / "haproxy.cfg"
