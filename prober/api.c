@@ -69,6 +69,7 @@ struct api {
 struct upload {
 	size_t len;
 	bool is_over;
+	void *state; /* the answer's, where it takes a while */
 	char bytes[LIM_HTTP_POST];
 };
 
@@ -213,6 +214,7 @@ static enum MHD_Result post(struct request *q, const struct route *r,
 	if (u->is_over)
 		return api_answer(q, API_413);
 	q->body = slice_of(u->bytes, u->len);
+	q->state = &u->state;
 	return r->answer(q);
 }
 
@@ -246,8 +248,12 @@ static enum MHD_Result request_cb(void *arg, struct MHD_Connection *conn,
 static void completed_cb(void *arg, struct MHD_Connection *conn, void **request,
     enum MHD_RequestTerminationCode code)
 {
+	struct upload *u = *request;
+
 	(void)arg, (void)conn, (void)code;
-	free(*request);
+	if (u != NULL)
+		api_control_free(u->state);
+	free(u);
 	*request = NULL;
 }
 

@@ -4,6 +4,7 @@
  *   api.c          libmicrohttpd on libev, connections, requests
  *   api_routes.c   the table of paths; checks, health, what is one text
  *   api_events.c   /events, as a list and as a stream
+ *   api_control.c  POST /control
  */
 #ifndef API_INT_H
 #define API_INT_H
@@ -39,6 +40,7 @@ struct request {
 	const char *rest;  /* of the path, behind the route's */
 	bool is_local;     /* by the unix socket */
 	struct slice body; /* of a POST */
+	void **state;      /* of a POST, over its suspension */
 };
 
 /* An exact path, or with `below` all that begin with it. */
@@ -82,5 +84,11 @@ struct api_streams *api_streams_new(struct api *a, struct app *app);
 void api_streams_end(struct api_streams *s);
 void api_streams_free(struct api_streams *s);
 enum MHD_Result api_events(const struct request *);
+
+/* ---- api_control.c ---- */
+
+enum MHD_Result api_control(const struct request *);
+/* Frees a POST's state; it may be NULL. */
+void api_control_free(void *state);
 
 #endif

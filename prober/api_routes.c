@@ -148,6 +148,7 @@ static const struct route routes[] = {
     {"/topology/", true, false, get_topology},
     {"/events", false, false, api_events},
     {"/metrics", false, false, get_metrics},
+    {"/control", false, true, api_control},
 };
 
 const struct route *api_route(const char *url)

@@ -12,12 +12,14 @@
 
 #include "api.h"
 #include "cluster.h"
+#include "cluster_orders.h"
 #include "etcd.h"
 #include "events.h"
 #include "feed.h"
 #include "haproxy.h"
 #include "http_client.h"
 #include "log.h"
+#include "orders_file.h"
 #include "postgres.h"
 #include "reload.h"
 #include "resolve.h"
@@ -74,8 +76,11 @@ static bool follow_keys(struct app *app, struct etcd *e, uint16_t index)
 {
 	const struct conf_cluster *conf = &app->conf->cluster[index];
 	char prefix[LIM_NAME * 2 + 4];
-	struct etcd_sink sink = {
-	    cluster_etcd_view_cb, cluster_etcd_alive_cb, app->cluster[index]};
+	const struct etcd_sink sink = {.view = cluster_etcd_view_cb,
+	    .alive = cluster_etcd_alive_cb,
+	    .order_prefix = app->cluster[index]->order_prefix,
+	    .orders = cluster_orders_cb,
+	    .arg = app->cluster[index]};
 	int n = snprintf(
 	    prefix, sizeof(prefix), "%s/%s/", conf->namespace, conf->scope);
 
@@ -134,6 +139,7 @@ const char *app_start(struct app *app)
 	app->haproxy = haproxy_new(app);
 	if (app->haproxy == NULL)
 		return "HAProxy's part";
+	orders_file_load(app);
 	app->api = api_new(app);
 	if (app->api == NULL)
 		return "the HTTP server";

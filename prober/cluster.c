@@ -9,10 +9,12 @@
 #include "cluster.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app.h"
+#include "cluster_orders.h"
 #include "cluster_tell.h"
 #include "feed.h"
 #include "feed_msg.h"
@@ -135,7 +137,9 @@ static void judge(struct cluster *c, struct mono now)
 {
 	const struct verdict old = c->verdict;
 	const struct reads_state old_reads = c->reads;
+	struct publish_site site = c->site;
 
+	cluster_orders_apply(c, &site, now);
 	c->verdict = verdict_write(&c->ev, &c->policy, now);
 	ev_note_verdict(&c->ev, &c->verdict, now);
 	reads_judge(&c->ev, &c->policy, now, &c->reads);
@@ -146,7 +150,7 @@ static void judge(struct cluster *c, struct mono now)
 	    .pol = &c->policy,
 	    .verdict = &c->verdict,
 	    .reads = &c->reads,
-	    .site = &c->site,
+	    .site = &site,
 	    .addr = (const char(*)[LIM_ADDR])c->addr};
 
 	if (!is_silence_right(c, now) && publish(&in, now, &c->snap))
@@ -161,6 +165,12 @@ static void judge(struct cluster *c, struct mono now)
 	cluster_tell_dcs(c, now);
 	cluster_tell_members(c, now);
 	set_pace(c, now);
+}
+
+void cluster_judge(struct cluster *c, struct mono now)
+{
+	assert(c != NULL && c->magic == CLUSTER_MAGIC);
+	judge(c, now);
 }
 
 static void member_tick(struct cluster_member *m)
@@ -350,8 +360,8 @@ const struct snapshot *cluster_snapshot(const struct cluster *c)
 bool is_cluster_usable(struct cluster *c, struct mono now)
 {
 	cluster_refresh(c, now);
-	return !c->learning && c->verdict.why != SNAP_WHY_NONE &&
-	    c->verdict.why != SNAP_WHY_STALE;
+	return !c->learning && !is_cluster_classic(c) &&
+	    c->verdict.why != SNAP_WHY_NONE && c->verdict.why != SNAP_WHY_STALE;
 }
 
 uint32_t cluster_age_ms(struct cluster *c, struct mono now)
@@ -394,6 +404,8 @@ struct cluster *cluster_new(struct app *app, uint16_t index)
 	c->policy = policy_of(c->conf);
 	c->policy.early_hold = app->conf->agent.early_hold;
 	c->site.unknown = true;
+	(void)snprintf(c->order_prefix, sizeof(c->order_prefix),
+	    "/patroute/%s/", c->conf->scope);
 	c->verdict.write = -1;
 	c->snap.boot_id = app->boot_id;
 	ev_reset(&c->ev, c->conf->name, c->conf->etcd_n > 0,
@@ -428,6 +440,7 @@ void cluster_free(struct cluster *c)
 	for (uint8_t i = 0; i < LIM_MEMBERS; i++)
 		member_stop(&c->member[i]);
 	roster_free(c->roster);
+	cluster_orders_free(c);
 	creds_free(&c->creds);
 	c->magic = 0;
 	free(c);

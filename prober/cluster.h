@@ -14,6 +14,7 @@
 #include "conf.h"
 #include "creds.h"
 #include "evidence.h"
+#include "orders.h"
 #include "patroni.h"
 #include "policy.h"
 #include "publish.h"
@@ -57,6 +58,8 @@ struct cluster {
 	struct mono learning_since;
 	struct snapshot snap;
 	struct publish_site site;
+	struct orders orders;             /* an operator's; cluster_orders.c */
+	char order_prefix[LIM_TEXT];      /* of their keys in etcd */
 	char addr[LIM_MEMBERS][LIM_ADDR]; /* numeric; "": not resolved */
 	struct cluster_member member[LIM_MEMBERS];
 	bool fast;               /* the members are asked every 20 ms */
@@ -82,6 +85,9 @@ void cluster_etcd_alive_cb(void *arg, struct mono at);
 
 /* Names got other addresses: every probe is pointed anew. */
 void cluster_retarget(struct cluster *c);
+
+/* Judges anew at once: what it is judged by was changed from outside. */
+void cluster_judge(struct cluster *c, struct mono now);
 
 /* Judges anew if the last time is too long ago to be relied on at `now`. */
 void cluster_refresh(struct cluster *c, struct mono now);

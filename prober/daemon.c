@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -44,6 +45,22 @@ static int listen_unix(const char *conf_path, const char *key, const char *path,
 	return fd;
 }
 
+/*
+ * Its loss costs what outlives a restart, so it ends nothing. Below /var/lib
+ * where root may make it; a folder that is there becomes the user's.
+ */
+static void make_state_dir(const char *path, struct sock_owner owner)
+{
+	bool made = mkdir(path, 0750) == 0 || errno == EEXIST;
+
+	if (made && geteuid() == 0)
+		made = chown(path, owner.uid, owner.gid) == 0;
+	if (!made || access(path, W_OK) == -1)
+		log_warn("start state_dir=%s orders of this host alone will "
+			 "not outlive a restart",
+		    path);
+}
+
 void daemon_listen(
     const struct conf *conf, const char *path, struct daemon_socks *out)
 {
@@ -61,6 +78,7 @@ void daemon_listen(
 	    path, "prober.feed_socket", p->feed_socket, SOCK_SEQPACKET, owner);
 	out->http_unix = listen_unix(
 	    path, "prober.http_socket", p->http_socket, SOCK_STREAM, owner);
+	make_state_dir(p->state_dir, owner);
 }
 
 void daemon_unlisten(struct daemon_socks *s)

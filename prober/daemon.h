@@ -17,7 +17,8 @@ struct daemon_socks {
 /* Raises the descriptor limit to what the configuration may need. */
 void daemon_limits(const struct conf *conf);
 
-/* Makes all listening sockets. `path` is the configuration's, for errors. */
+/* Makes all listening sockets, and the state's folder. `path` is the
+   configuration's, for errors. */
 void daemon_listen(
     const struct conf *conf, const char *path, struct daemon_socks *out);
 

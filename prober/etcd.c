@@ -67,6 +67,8 @@ void etcd_move(struct etcd *e, enum etcd_state to, const char *why)
 		e->is_token_new = false;
 	}
 	e->state = to;
+	if (to == ETCD_FOLLOWING)
+		etcd_orders_pulse(e);
 }
 
 static void hang_up(struct etcd *e)
@@ -77,6 +79,7 @@ static void hang_up(struct etcd *e)
 	http_client_cancel(&e->login);
 	http_client_cancel(&e->watch);
 	http_client_cancel(&e->beat);
+	etcd_orders_hang_up(e);
 	for (i = 0; i < e->n; i++)
 		http_client_cancel(&e->cluster[i]->wait);
 	ev_timer_stop(e->loop, &e->pulse);
@@ -354,6 +357,7 @@ static void pulse_cb(struct ev_loop *loop, ev_timer *w, int revents)
 		return;
 	}
 	look_aside(e);
+	etcd_orders_pulse(e);
 	/* A beat in flight, or in its grace, has its own end. */
 	if (e->beat != NULL || e->login != NULL || ev_is_active(&e->grace))
 		return;

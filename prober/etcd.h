@@ -30,9 +30,15 @@ struct etcd;
  * alive: the last view was still true at `at`, which is when the heartbeat
  * that proved it was asked; at <= now.
  */
+struct order_set;
 struct etcd_sink {
 	void (*view)(void *arg, const struct ev_view *view, struct mono at);
 	void (*alive)(void *arg, struct mono at);
+	/* Orders: all keys below this prefix ("/patroute/main/"), after each
+	   read of them, at least once in two seconds. It outlives the client.
+	   NULL: there are none to follow. */
+	const char *order_prefix;
+	void (*orders)(void *arg, const struct order_set *all);
 	void *arg;
 };
 
@@ -70,6 +76,24 @@ void etcd_reload(struct etcd *e);
  * Gives: "v3" or "v2", as found or configured; NULL while nothing is found.
  */
 const char *etcd_api_name(const struct etcd *e, const void *arg);
+
+/*
+ * One order's key, written or deleted, for the cluster whose sink has this
+ * arg. Where it could be asked `done` is called once, may be from inside:
+ * error NULL: it is done; else why not, a clause.
+ */
+struct etcd_order {
+	const void *of;
+	const char *name;  /* below the prefix: "drain/node1" */
+	const char *value; /* NULL: the key is deleted */
+	int64_t ttl_s;     /* 0: until it is deleted */
+	void (*done)(void *arg, const char *error);
+	void *arg;
+};
+
+/* Gives: NULL, or a clause: why it cannot even be asked. */
+const char *etcd_order(struct etcd *e, const struct etcd_order *o)
+    __attribute__((warn_unused_result));
 
 /* e may be NULL. No callback comes afterwards. */
 void etcd_free(struct etcd *e);

@@ -9,6 +9,7 @@
  *   etcd3_watch.c  v3: one stream for all clusters
  *   etcd3_beat.c   v3: the heartbeat
  *   etcd2.c        v2: all of these
+ *   etcd_orders.c  operators' orders, by either: reading, writing
  */
 #ifndef ETCD_INT_H
 #define ETCD_INT_H
@@ -106,6 +107,13 @@ void etcd3_watch_open(struct etcd *e);
 void etcd3_beat_start(struct etcd *e);
 /* Proves what is proven by now, and goes on with the beat if all of it is. */
 void etcd3_beat_go_on(struct etcd *e);
+
+/* ---- etcd_orders.c ---- */
+
+/* The client follows its clusters, or one second more has passed. */
+void etcd_orders_pulse(struct etcd *e);
+/* What is under way ends; a write is told that it failed. */
+void etcd_orders_hang_up(struct etcd *e);
 
 /* ---- v2 ---- */
 

@@ -14,6 +14,7 @@
 #include "etcd_cred.h"
 #include "evidence.h"
 #include "log.h"
+#include "orders.h"
 
 #define ETCD_TOKEN 1024 /* a JWT is some hundred bytes */
 #define ETCD_HEADER (ETCD_TOKEN + 32)
@@ -41,6 +42,23 @@ struct etcd_found {
 	const char *root;       /* of the gateway: "/v3"; NULL: there is none */
 	enum etcd_trace v2, v3;
 	uint16_t next; /* the cluster that v2 is asked for */
+};
+
+/* Reading and writing orders; etcd_orders.c. */
+struct etcd_writing {
+	struct http_req *req; /* NULL: none */
+	struct etcd_order order;
+	char name[ORDERS_KEY], value[ORDERS_VALUE], lease[ETCD3_LEASE];
+	const char *prefix;
+};
+
+struct etcd_orders {
+	struct http_req *read, *bell;
+	uint16_t from, n; /* clusters of the read under way */
+	bool is_each;     /* one by one: a txn of all was refused */
+	bool is_again;    /* rung while a read was under way */
+	struct log_rate rate;
+	struct etcd_writing *writing; /* NULL: nothing is */
 };
 
 struct etcd {
@@ -83,6 +101,7 @@ struct etcd {
 	int64_t history; /* v3: the revision of the history that is read */
 	unsigned key;    /* v2: which key of the cluster is read */
 	struct etcd3_lines lines;
+	struct etcd_orders orders;
 	char addr[LIM_ADDR];
 	char header[ETCD_HEADER];
 	struct log_rate rate;

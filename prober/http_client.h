@@ -69,6 +69,7 @@ struct http_ask {
 	struct http_kept *kept;      /* outlives the request; or NULL */
 	const char *path;            /* with its leading slash */
 	const char *post;            /* a JSON body; NULL: GET */
+	const char *method;          /* NULL: as `post` says */
 	const char *header;          /* one more header line, or NULL */
 	const char *auth;            /* likewise: "Authorization: …" */
 	const char *keep[HTTP_KEPT]; /* names of headers to keep, or NULL */

@@ -151,6 +151,10 @@ bool http_setup(CURL *easy, struct http_lists *lists,
 		    CURLE_OK)
 			return false;
 	}
+	if (ask->method != NULL &&
+	    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, ask->method) !=
+		CURLE_OK)
+		return false;
 	return curl_easy_setopt(easy, CURLOPT_HTTPHEADER, lists->headers) ==
 	    CURLE_OK;
 }

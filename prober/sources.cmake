@@ -10,6 +10,7 @@ add_library(patroute_sources STATIC
 	etcd_cluster.c
 	etcd_cred.c
 	etcd_find.c
+	etcd_orders.c
 	gap.c
 	http_client.c
 	http_error.c

@@ -275,6 +275,7 @@ static void add_cluster(cJSON *o, struct cluster *c, struct mono now)
 	add_verdict(o, c, now);
 	add_dcs(o, c, now);
 	add_max_age(o, c);
+	topology_control(o, c, now);
 
 	cJSON *members = cJSON_AddArrayToObject(o, "members");
 	const struct snapshot *s = cluster_snapshot(c);

@@ -25,4 +25,8 @@ char *topology_json(struct app *app, const struct topology_ask *ask,
 /* What a list of clusters says of one, into `o`; see topology_summary.c. */
 void topology_summary(struct cJSON *o, struct cluster *c, struct mono now);
 
+/* "control" and "mode": operators' orders in force; topology_control.c. */
+void topology_control(
+    struct cJSON *o, const struct cluster *c, struct mono now);
+
 #endif

@@ -52,6 +52,7 @@ struct conf_cluster {
 	struct dur lag_grace;                              /* 1 s */
 	struct dur slow_start;                             /* 0: off */
 	enum snap_fallback read_fallback;                  /* primary */
+	bool observe; /* false: HAProxy routes as decided */
 	struct conf_haproxy_cluster hap;
 };
 
@@ -75,6 +76,7 @@ struct conf_prober {
 	uint16_t http_port;                   /* 7100 */
 	char haproxy_socket[LIM_PATH];        /* /run/haproxy/admin.sock */
 	char haproxy_master_socket[LIM_PATH]; /* /run/haproxy-master.sock */
+	char state_dir[LIM_PATH];             /* /var/lib/patroute */
 	enum log_level log_level;
 };
 

@@ -206,6 +206,11 @@ static const struct conf_key keys[] = {
 	"quarter of a second; or nowhere, and a read is refused after 2 "
 	"seconds (while the leader changes, and for follow_grace after, when "
 	"hold_timeout is over)."},
+    {"cluster", "observe", CONF_ENUM, false, false, CLUSTER(observe), 0, 0,
+	bools, "false",
+	"Everything decides and counts, and HAProxy routes the classic way, "
+	"until an operator goes live (patroutectl observe off); the "
+	"operator's word stands over this one."},
     {"cluster", "read_fallback_max", CONF_NUMBER, false, true,
 	CLUSTER(hap.read_fallback_max), 1, 1000000, NULL, "100",
 	"How many reads at once the primary serves while no replica is left. "
@@ -281,6 +286,9 @@ static const struct conf_key keys[] = {
     {"prober", "haproxy_master_socket", CONF_PATH, false, false,
 	PROBER(haproxy_master_socket), 0, 0, NULL, "/run/haproxy-master.sock",
 	"HAProxy's master socket: it reaches old processes too."},
+    {"prober", "state_dir", CONF_PATH, false, false, PROBER(state_dir), 0, 0,
+	NULL, "/var/lib/patroute",
+	"A folder of the user's: orders of this host alone outlive a restart."},
     {"prober", "log_level", CONF_ENUM, false, true, PROBER(log_level), 0, 0,
 	levels, "info", "How much is logged."},
 

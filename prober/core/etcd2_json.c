@@ -50,19 +50,26 @@ static bool hand_key(const cJSON *node, const struct etcd2_sink *sink)
 	return true;
 }
 
+/* The keys in a directory, and in those `deeper` levels below it. */
+static bool hand_keys(
+    const cJSON *dir, unsigned deeper, const struct etcd2_sink *sink)
+{
+	const cJSON *nodes = json_get(dir, "nodes"), *n;
+
+	if (!cJSON_IsObject(dir) || (nodes != NULL && !cJSON_IsArray(nodes)))
+		return false;
+	for (n = json_first(nodes); n != NULL; n = n->next)
+		if (!hand_key(n, sink) ||
+		    (deeper > 0 && !hand_keys(n, deeper - 1, sink)))
+			return false;
+	return true;
+}
+
 static enum etcd2_kind take_read(
     const cJSON *node, const struct etcd2_sink *sink)
 {
-	const cJSON *nodes = json_get(node, "nodes"), *n;
-
-	if (!cJSON_IsObject(node) || (nodes != NULL && !cJSON_IsArray(nodes)) ||
-	    !hand_key(node, sink))
-		return ETCD2_BAD;
-	for (n = json_first(nodes); n != NULL; n = n->next) {
-		if (!hand_key(n, sink))
-			return ETCD2_BAD;
-	}
-	return ETCD2_NODES;
+	return hand_key(node, sink) && hand_keys(node, 1, sink) ? ETCD2_NODES
+								: ETCD2_BAD;
 }
 
 static enum etcd2_kind take_event(const cJSON *node, bool deleted,

@@ -50,7 +50,7 @@ struct etcd2_answer {
 
 /*
  * One whole body. Directories in a read, and events that make one, are passed
- * over; what is more than one level below is not looked at.
+ * over; what is more than two levels below is not looked at.
  */
 struct etcd2_answer etcd2_decode(struct slice body,
     const struct etcd2_sink *sink) __attribute__((warn_unused_result));

@@ -14,7 +14,7 @@ static const char *const wanted[] = {
 
 /* A key, or the end of a range: a byte string of the prefix and a name. */
 struct edge {
-	unsigned char p[LIM_TEXT + 16];
+	unsigned char p[LIM_TEXT + LIM_NAME + 16];
 	size_t len;
 };
 
@@ -23,7 +23,7 @@ static struct edge edge_of(const char *prefix, const char *name)
 	size_t n = strlen(prefix), m = strlen(name);
 	struct edge e;
 
-	assert(n > 0 && n < LIM_TEXT && m < sizeof(e.p) - LIM_TEXT);
+	assert(n > 0 && n < LIM_TEXT && m < sizeof(e.p) - LIM_TEXT - 1);
 	memcpy(e.p, prefix, n);
 	memcpy(e.p + n, name, m);
 	e.len = n + m;
@@ -161,6 +161,57 @@ void etcd3_ask_watch(struct etcd_text *t, const struct etcd3_follow *f)
 	etcd_text_add(t, "\",\"watch_id\":\"");
 	etcd_text_number(t, f->watch_id);
 	etcd_text_add(t, "\"}}\n");
+}
+
+void etcd3_ask_orders(struct etcd_text *t, const char *prefix)
+{
+	struct edge all = edge_of(prefix, "");
+
+	op_begin(t);
+	add_range(t, all, behind_all(all));
+	etcd_text_add(t, ",\"limit\":\"");
+	etcd_text_number(t, ETCD3_ORDERS);
+	op_end(t, "\"");
+}
+
+void etcd3_ask_bell(struct etcd_text *t, const char *prefix)
+{
+	struct edge all = edge_of(prefix, "");
+
+	etcd_text_add(t, "{\"create_request\":{");
+	add_range(t, all, behind_all(all));
+	etcd_text_add(t, "}}\n");
+}
+
+void etcd3_ask_lease(struct etcd_text *t, int64_t ttl_s)
+{
+	assert(ttl_s > 0);
+	etcd_text_add(t, "{\"TTL\":\"");
+	etcd_text_number(t, ttl_s);
+	etcd_text_add(t, "\"}");
+}
+
+void etcd3_ask_put(struct etcd_text *t, const struct etcd3_put *put)
+{
+	assert(put != NULL && put->value.len > 0);
+	etcd_text_add(t, "{");
+	add_key(t, edge_of(put->prefix, put->name));
+	etcd_text_add(t, ",\"value\":\"");
+	etcd_text_base64(t, put->value);
+	etcd_text_add(t, "\"");
+	if (put->lease[0] != '\0') {
+		etcd_text_add(t, ",\"lease\":\"");
+		etcd_text_add(t, put->lease);
+		etcd_text_add(t, "\"");
+	}
+	etcd_text_add(t, "}");
+}
+
+void etcd3_ask_revoke(struct etcd_text *t, const char *lease)
+{
+	etcd_text_add(t, "{\"ID\":\"");
+	etcd_text_add(t, lease);
+	etcd_text_add(t, "\"}");
 }
 
 void etcd3_ask_login(struct etcd_text *t, const char *auth)

@@ -52,6 +52,24 @@ struct etcd3_follow {
 };
 void etcd3_ask_watch(struct etcd_text *t, const struct etcd3_follow *f);
 
+/*
+ * Orders: at most ETCD3_ORDERS keys below a prefix, with their values, in a
+ * txn; and a watch of all of them that says only that something is new.
+ */
+#define ETCD3_ORDERS 64
+void etcd3_ask_orders(struct etcd_text *t, const char *prefix);
+void etcd3_ask_bell(struct etcd_text *t, const char *prefix);
+
+/* One lease of `ttl_s`; a key written under it (0: none); one deleted. */
+void etcd3_ask_lease(struct etcd_text *t, int64_t ttl_s);
+struct etcd3_put {
+	const char *prefix, *name;
+	struct slice value;
+	const char *lease; /* digits; "": none */
+};
+void etcd3_ask_put(struct etcd_text *t, const struct etcd3_put *put);
+void etcd3_ask_revoke(struct etcd_text *t, const char *lease);
+
 /* For a token. Needs: auth is "USER:PASSWORD"; the text is to be wiped. */
 void etcd3_ask_login(struct etcd_text *t, const char *auth);
 

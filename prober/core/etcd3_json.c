@@ -171,6 +171,59 @@ bool etcd3_read(
 	return ok;
 }
 
+/* Which range of the answer is looked at. */
+struct orders_at {
+	const struct etcd3_orders_sink *sink;
+	size_t at;
+};
+
+static void orders_kv_cb(void *arg, const struct etcd3_kv *kv)
+{
+	const struct orders_at *o = arg;
+
+	o->sink->kv(o->sink->arg, o->at, kv->key, kv->value);
+}
+
+bool etcd3_orders(
+    struct slice body, size_t n, const struct etcd3_orders_sink *sink)
+{
+	struct orders_at o = {.sink = sink};
+	const struct etcd3_sink each = {.kv = orders_kv_cb, .arg = &o};
+	cJSON *doc = json_parse(body);
+	struct etcd3_head head;
+	const cJSON *r, *kv;
+	bool ok;
+
+	assert(sink != NULL && n > 0);
+	r = take_txn(doc, n, &head);
+	ok = r != NULL;
+	for (; ok && r != NULL; r = r->next, o.at++) {
+		const cJSON *range = json_get(r, "response_range");
+
+		ok = cJSON_IsObject(range);
+		/* More than were asked for are no orders of ours. */
+		for (kv = json_first(json_get(range, "kvs")); ok && kv != NULL;
+		     kv = kv->next)
+			ok = take_kv(kv, (struct etcd3_kv){0}, &each);
+	}
+	cJSON_Delete(doc);
+	return ok;
+}
+
+bool etcd3_lease(struct slice body, char lease[static ETCD3_LEASE])
+{
+	cJSON *doc = json_parse(body);
+	struct slice s = json_str(doc, "ID");
+	bool ok = slice_copy(s, lease, ETCD3_LEASE) && s.len > 0;
+
+	for (size_t i = 0; ok && i < s.len; i++)
+		ok = s.p[i] >= '0' && s.p[i] <= '9';
+	if (!ok)
+		lease[0] = '\0';
+	cJSON_Delete(doc);
+	return ok;
+}
+
 bool etcd3_token(struct slice body, char *token, size_t size)
 {
 	cJSON *doc = json_parse(body);

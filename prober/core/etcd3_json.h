@@ -80,6 +80,25 @@ bool etcd3_beat(struct slice body, struct etcd3_head *head,
 bool etcd3_token(struct slice body, char *token, size_t size)
     __attribute__((warn_unused_result));
 
+/*
+ * The answer to a txn of `n` etcd3_ask_orders(): `at` counts the ranges.
+ * Gives: false unless it holds n ranges; kv may have been called.
+ */
+struct etcd3_orders_sink {
+	void (*kv)(void *arg, size_t at, struct slice key, struct slice value);
+	void *arg;
+};
+bool etcd3_orders(struct slice body, size_t n,
+    const struct etcd3_orders_sink *sink) __attribute__((warn_unused_result));
+
+/*
+ * The answer to etcd3_ask_lease().
+ * Gives: false, and an empty string, unless it is a lease's digits.
+ */
+#define ETCD3_LEASE 24
+bool etcd3_lease(struct slice body, char lease[static ETCD3_LEASE])
+    __attribute__((warn_unused_result));
+
 /* What matters of gRPC's codes (google.rpc.Code). */
 enum etcd3_code {
 	ETCD3_CODE_NONE = 0,    /* any other */

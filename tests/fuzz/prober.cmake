@@ -1,4 +1,4 @@
-foreach(name connurl patroni_json etcd2_json etcd3_json)
+foreach(name connurl patroni_json etcd2_json etcd3_json orders)
 	patroute_fuzz(${name} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/fuzz_${name}.c
 		LIBS patroute_core PkgConfig::libcjson)
 endforeach()

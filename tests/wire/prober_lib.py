@@ -41,6 +41,7 @@ class Prober:
         keys = {"feed_socket": self.feed,
                 "http_socket": self.folder / "run" / "http.sock",
                 "http_port": self.port,
+                "state_dir": self.folder / "state",
                 "haproxy_socket": self.folder / "admin.sock",
                 "haproxy_master_socket": self.folder / "master.sock"}
         keys.update(prober)

@@ -29,7 +29,8 @@ static void alive_cb(void *arg, struct mono at)
 /* A whole read of revision 10 that found the leader key. */
 static struct etcd_cluster start(struct heard *h)
 {
-	struct etcd_cluster c = {.sink = {view_cb, alive_cb, h}};
+	struct etcd_cluster c = {
+	    .sink = {.view = view_cb, .alive = alive_cb, .arg = h}};
 	const struct etcd3_read read = {
 	    .head = {.cluster_id = 1, .revision = 10}, .count = {2, 1}};
 	const struct etcd3_kv kv = {.key = slice_str(PREFIX "leader"),
