@@ -37,6 +37,13 @@ die()
 	exit 1
 }
 
+# What stands at the top of the program.
+help()
+{
+	sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
+	exit
+}
+
 # Sets work, a folder; cluster, what it is now.
 begin()
 {
@@ -76,7 +83,7 @@ merge()
 remove()
 {
 	cib --query --xpath "$1" >/dev/null 2>&1 || return 0
-	cib --delete --delete-all --xpath "$1"
+	cib --delete --delete-all --force --xpath "$1"
 }
 
 # remove_constraints ID: those that name this resource.
@@ -100,6 +107,21 @@ words()
 	{ command -v crm >/dev/null && CIB_file=$1 crm configure show; } 2>/dev/null ||
 	    { command -v pcs >/dev/null && pcs -f "$1" config; } 2>/dev/null ||
 	    CIB_file=$1 cibadmin --query --scope configuration
+}
+
+# set_meta RESOURCE NAME VALUE, on the copy.
+set_meta()
+{
+	CIB_file=$edited crm_resource --resource "$1" --meta \
+	    --set-parameter "$2" --parameter-value "$3" >/dev/null
+}
+
+# Where there is nothing to do, that is said.
+finish()
+{
+	is_same "$work/now" "$work/next" || return 0
+	echo "nothing to change"
+	exit
 }
 
 # What differs.
