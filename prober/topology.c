@@ -128,6 +128,10 @@ static void add_evidence(
 	add_name(e, "role", role_name(m->dcs.role));
 	add_name(e, "state", state_name(m->dcs.state));
 	(void)cJSON_AddNumberToObject(e, "timeline", m->dcs.tli);
+	add_name(e, "host", m->dcs.host);
+	add_name(e, "api_host", m->dcs.api_host);
+	(void)cJSON_AddNumberToObject(e, "api_port", m->dcs.api_port);
+	(void)cJSON_AddBoolToObject(e, "api_tls", m->dcs.api_tls);
 	e = add_slot(all, "rest", &m->rest_slot, now);
 	add_name(e, "role", role_name(m->rest.role));
 	add_name(e, "state", state_name(m->rest.state));

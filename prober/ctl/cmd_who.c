@@ -142,6 +142,8 @@ static void ask_member(struct job *j, const cJSON *m)
 	struct who_member at = {.conf = j->cluster,
 	    .conninfo = j->conninfo,
 	    .addr = addr,
+	    .name = look_text(
+		json_get(json_get(m, "evidence"), "dcs"), "host", NULL),
 	    .port = (uint16_t)json_i64(m, "port")};
 	struct who_session s = {.found = false};
 	struct who w;

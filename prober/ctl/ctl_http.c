@@ -78,6 +78,7 @@ static void set_peer(CURL *c, const struct ctl_http_ask *ask)
 	(void)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	(void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(c, CURLOPT_CERTINFO, 1L);
 	/* Neither a proxy of the environment nor a password of the home
 	   folder has a say in where a cluster's state comes from. */
 	(void)curl_easy_setopt(c, CURLOPT_PROXY, "");
@@ -110,6 +111,40 @@ static struct curl_slist *headers(const struct ctl_http_ask *ask)
 	return list;
 }
 
+/* "Expire date:Nov 21 19:00:00 2027 GMT", of the peer's own certificate. */
+static int64_t cert_end(CURL *c)
+{
+	static const char key[] = "Expire date:";
+	struct curl_certinfo *info = NULL;
+	const struct curl_slist *line;
+
+	if (curl_easy_getinfo(c, CURLINFO_CERTINFO, &info) != CURLE_OK ||
+	    info == NULL || info->num_of_certs < 1)
+		return 0;
+	for (line = info->certinfo[0]; line != NULL; line = line->next) {
+		time_t at;
+
+		if (strncmp(line->data, key, sizeof(key) - 1) != 0)
+			continue;
+		at = curl_getdate(line->data + sizeof(key) - 1, NULL);
+		return at > 0 ? at : 0;
+	}
+	return 0;
+}
+
+static void note_peer(CURL *c, struct ctl_http_got *got)
+{
+	struct curl_header *date = NULL;
+
+	(void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &got->status);
+	got->cert_end = cert_end(c);
+	if (curl_easy_header(c, "Date", 0, CURLH_HEADER, -1, &date) ==
+	    CURLHE_OK)
+		got->date = curl_getdate(date->value, NULL);
+	if (got->date < 0)
+		got->date = 0;
+}
+
 static const char *why_not(
     const struct ctl_http *h, const struct body *b, CURLcode rc)
 {
@@ -138,7 +173,7 @@ bool ctl_http_ask(struct ctl_http *h, const struct ctl_http_ask *ask,
 	if (ask->post != NULL)
 		(void)curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, ask->post);
 	rc = curl_easy_perform(h->curl);
-	(void)curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &got->status);
+	note_peer(h->curl, got);
 	curl_slist_free_all(list);
 	if (rc == CURLE_OK || (rc == CURLE_WRITE_ERROR && b.ended))
 		return true;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "mono.h"
 #include "slice.h"
@@ -34,6 +35,8 @@ struct ctl_http_got {
 	char *body;  /* NUL-terminated, NULL: none */
 	size_t len;
 	char why[CTL_HTTP_WHY];
+	int64_t date; /* the server's clock, seconds since 1970; 0: unsaid */
+	int64_t cert_end; /* when its certificate ends; 0: it has none */
 };
 
 /* Gives: NULL if memory is out. */

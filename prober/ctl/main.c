@@ -28,6 +28,7 @@ static const struct command *const commands[] = {
     &cmd_observe,
     &cmd_who,
     &cmd_render,
+    &cmd_doctor,
     NULL,
 };
 

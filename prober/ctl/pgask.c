@@ -64,7 +64,7 @@ PGconn *pgask_open(const struct conf_cluster *conf, const struct pgask_at *at,
 		put(&l, "sslcert", conf->probe_sslcert);
 		put(&l, "sslkey", conf->probe_sslkey);
 	}
-	put(&l, "host", at->addr);
+	put(&l, "host", at->name != NULL ? at->name : at->addr);
 	/* libpq reads the first dbname as a whole connection string; what
 	   stands behind it overrides it. */
 	put(&l, "dbname", conninfo);

@@ -11,6 +11,7 @@
 struct pgask_at {
 	const char *addr; /* numeric */
 	uint16_t port;
+	const char *name; /* for TLS and the passfile, NULL: addr */
 };
 
 /*

@@ -32,7 +32,7 @@ struct who {
 struct who_member {
 	const struct conf_cluster *conf; /* NULL: conninfo has all */
 	const char *conninfo;            /* NULL: none */
-	const char *addr;
+	const char *addr, *name;         /* name: for TLS, NULL: addr */
 	uint16_t port;
 };
 
