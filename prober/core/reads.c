@@ -163,6 +163,52 @@ static bool is_asked_since(const struct ev_slot *s, struct mono t)
 	return !is_mono_before(s->ok_asked, t);
 }
 
+/* Since then some replica was seen to follow well: the leader is reached. */
+static bool is_followed_since(const struct cluster_ev *ev, struct mono t,
+    const struct policy *pol, struct mono now)
+{
+	for (int i = 0; i < ev->n; i++) {
+		const struct ev_member *m = &ev->m[i];
+
+		if (i != ev->confirmed && is_ev_member(ev, i, now) &&
+		    (is_asked_since(&m->sql_slot, t) ||
+			is_asked_since(&m->rest_slot, t)) &&
+		    word_of(ev, i, unset, pol, now) == WORD_REPLICA &&
+		    why_of_following(ev, i, pol->max_lag, pol, now) ==
+			SNAP_WHY_REPLICA)
+			return true;
+	}
+	return false;
+}
+
+/* Where SQL is set up Patroni alone does not speak for its PostgreSQL: that is
+   heard by us, or by a replica. */
+static bool is_postgres_heard_since(const struct cluster_ev *ev, struct mono t,
+    const struct policy *pol, struct mono now)
+{
+	const struct ev_slot *sql = &ev->m[ev->confirmed].sql_slot;
+
+	return !ev->sql_configured || !is_mono_before(sql->alive_at, t) ||
+	    is_followed_since(ev, t, pol, now);
+}
+
+/*
+ * To readers a leader whose PostgreSQL nobody hears is none, whatever its
+ * Patroni says: by that all of them would leave, and their fallback be a
+ * server that nobody reaches.
+ */
+static void note_mute(const struct cluster_ev *ev, const struct policy *pol,
+    struct mono now, struct reads_state *st)
+{
+	const struct ev_slot *sql =
+	    ev->confirmed >= 0 ? &ev->m[ev->confirmed].sql_slot : NULL;
+
+	if (sql != NULL && ev->sql_configured &&
+	    !is_mono_fresh(sql->alive_at, pol->silence, now) &&
+	    !is_followed_since(ev, sql->alive_at, pol, now))
+		st->mute_at = now;
+}
+
 /*
  * Did the leader live on, and lead, after this replica was seen to follow no
  * more? A leader's end is seen by its replicas first (within 0.3 s), by us
@@ -174,7 +220,8 @@ static bool is_leader_heard_since(const struct cluster_ev *ev, struct mono t,
 	const struct ev_member *l = &ev->m[ev->confirmed];
 	bool sql = !l->sql.in_recovery && is_asked_since(&l->sql_slot, t);
 	bool rest = word_of_answer(&l->rest) == WORD_PRIMARY &&
-	    is_asked_since(&l->rest_slot, t);
+	    is_asked_since(&l->rest_slot, t) &&
+	    is_postgres_heard_since(ev, t, pol, now);
 
 	if (is_ev_dcs_fresh(ev, pol, now))
 		return (sql || rest) && !is_mono_before(ev->dcs.fresh_at, t);
@@ -183,13 +230,15 @@ static bool is_leader_heard_since(const struct cluster_ev *ev, struct mono t,
 
 /*
  * Streaming and lag say something only long enough after the last change of
- * leader; another branch is another branch at any time.
+ * leader, or its silence; another branch is another branch at any time.
  */
-static bool is_past_grace(const struct cluster_ev *ev, enum snap_why why,
-    const struct policy *pol, struct mono now)
+static bool is_past_grace(const struct cluster_ev *ev,
+    const struct reads_state *st, enum snap_why why, const struct policy *pol,
+    struct mono now)
 {
 	return why == SNAP_WHY_DIVERGED ||
-	    !is_mono_fresh(ev->confirmed_at, pol->follow_grace, now);
+	    (!is_mono_fresh(ev->confirmed_at, pol->follow_grace, now) &&
+		!is_mono_fresh(st->mute_at, pol->follow_grace, now));
 }
 
 /* Over the bound, but not for long yet. */
@@ -218,7 +267,7 @@ static enum snap_why judge_replica(const struct cluster_ev *ev, int member,
 	else if (!is_mono_set(*doubt))
 		*doubt = now;
 	/* Who is no reader has nothing to lose by the doubt. */
-	if (is_mono_set(*doubt) && is_past_grace(ev, why, pol, now) &&
+	if (is_mono_set(*doubt) && is_past_grace(ev, st, why, pol, now) &&
 	    (!st->fit[member] ||
 		(is_leader_heard_since(ev, *doubt, pol, now) &&
 		    !is_lag_borne(why, *doubt, pol, now))))
@@ -267,6 +316,7 @@ void reads_judge(const struct cluster_ev *ev, const struct policy *pol,
     struct mono now, struct reads_state *st)
 {
 	assert(ev != NULL && pol != NULL && st != NULL && ev->n <= LIM_MEMBERS);
+	note_mute(ev, pol, now, st);
 	for (int i = 0; i < ev->n; i++) {
 		if (st->since[i].us != ev->m[i].since.us)
 			forget(st, i, ev->m[i].since);

@@ -19,6 +19,7 @@ struct reads_state {
 	struct mono doubt[LIM_MEMBERS]; /* it follows no more, since */
 	/* It held the key, and is not yet seen to follow another. */
 	bool led[LIM_MEMBERS];
+	struct mono mute_at; /* the leader spoke by its Patroni alone, last */
 };
 
 /*
@@ -28,7 +29,10 @@ struct reads_state {
  * running replica keeps its last verdict, but one that is seen to stream within
  * the bounds is fit at once. A reader that ceases to follow becomes unfit when
  * the leader has answered a question asked after that was seen: until then it
- * may be the leader who died, which is seen at the replicas first. A former
+ * may be the leader who died, which is seen at the replicas first. Where SQL is
+ * set up Patroni's answer alone will do only while some replica follows: a
+ * leader whose PostgreSQL nobody reaches is none to readers, and one that is
+ * reached again is confirmed anew. A former
  * leader must be seen to follow before it is fit, unless nobody else was
  * confirmed since.
  * A reader that is over the bound of lag leaves after lag_grace of it; one that

@@ -52,7 +52,7 @@ static void end_server(struct sim *s, int i, enum ev_rc rc, int64_t back_in)
 	m->back_at = s->now + back_in;
 	/* A restart of 200 ms behind a longer silence is seen by nobody. */
 	m->quiet_till = s->now + 2000;
-	if (m->cut || !m->host)
+	if (m->cut || m->mute || !m->host)
 		return;
 	m->sql.busy = false;
 	(void)ev_put(&s->w.ev, &item);
@@ -100,7 +100,7 @@ static void follow(struct sim *s, int i)
 	struct sim_member *m = &s->m[i];
 
 	if (s->key == -1 || s->key == i || !s->m[s->key].primary ||
-	    !s->m[s->key].up || m->lagging)
+	    !s->m[s->key].up || s->m[s->key].mute || m->lagging)
 		return;
 	m->follow_at = 0;
 	m->streaming = true;
@@ -155,7 +155,7 @@ static void move_member(struct sim *s, int i)
 	}
 	if (m->follow_at != 0 && s->now >= m->follow_at && m->up && !m->primary)
 		follow(s, i);
-	if (m->primary && m->up)
+	if (m->primary && m->up && !m->mute)
 		m->lsn += 1 + (uint64_t)sim_random(s, 100000);
 }
 
@@ -319,6 +319,17 @@ static void wipe(struct sim *s)
 	s->fault = SIM_CALM;
 }
 
+/* Its Patroni lives, and keeps the key. */
+static void mute(struct sim *s)
+{
+	s->m[s->victim].mute = s->phase++ == 0;
+	s->phase_at = s->now + SIM_SEEN_MS + 1000 + sim_random(s, 30000);
+	if (s->m[s->victim].mute)
+		stop_following(s, s->victim);
+	else
+		s->fault = SIM_CALM;
+}
+
 static void drive_fault(struct sim *s)
 {
 	if (s->now < s->phase_at)
@@ -352,6 +363,9 @@ static void drive_fault(struct sim *s)
 		return;
 	case SIM_WIPE:
 		wipe(s);
+		return;
+	case SIM_MUTE:
+		mute(s);
 		return;
 	case SIM_FAULT_N:
 		break;
@@ -428,6 +442,7 @@ static void note_member(struct sim *s, int i)
 	if (s->key == i)
 		m->key_last = s->now;
 	since(&m->reached_since, reached, s->now);
+	since(&m->spoken_since, reached && !m->mute, s->now);
 	if (reached)
 		m->reached_last = s->now;
 	since(&m->up_since, m->up, s->now);
@@ -488,6 +503,7 @@ void sim_init(struct sim *s, uint64_t seed)
 		    .key_last = SIM_NEVER,
 		    .reached_since = SIM_NEVER,
 		    .reached_last = SIM_NEVER,
+		    .spoken_since = SIM_NEVER,
 		    .up_since = SIM_NEVER,
 		    .stream_since = SIM_NEVER,
 		    .fit_since = SIM_NEVER,

@@ -33,6 +33,7 @@ enum sim_fault {
 	SIM_LAG,       /* a replica follows no more */
 	SIM_PAUSE,     /* a replica streams, and replays nothing */
 	SIM_WIPE,      /* every key is gone; Patroni writes them anew */
+	SIM_MUTE,      /* nobody reaches the leader's PostgreSQL */
 	SIM_FAULT_N
 };
 
@@ -46,7 +47,7 @@ struct sim_probe {
 /* The truth of one member, and since when what has been so. */
 struct sim_member {
 	bool up, host, patroni, primary, streaming, stopping, cut, stranger;
-	bool lagging, paused;
+	bool lagging, paused, mute;
 	uint32_t tli;
 	uint64_t lsn;
 	int64_t back_at, follow_at, promote_at, uncut_at; /* 0: not awaited */
@@ -57,6 +58,7 @@ struct sim_member {
 	int64_t primary_since, primary_last; /* SIM_NEVER: is not, was not */
 	int64_t key_since, key_last;
 	int64_t reached_since, reached_last; /* neither cut nor silent */
+	int64_t spoken_since;                /* nor mute */
 	int64_t up_since, tli_since;
 	int64_t fit_since;   /* ought to serve reads */
 	int64_t unfit_since; /* does not stream */

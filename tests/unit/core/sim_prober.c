@@ -27,6 +27,8 @@ static struct peer peer_of(const struct sim *s, int i)
 		p.rest = EV_RC_TIMEOUT;
 	if (!m->host || m->cut)
 		p.sql = p.rest = EV_RC_TIMEOUT;
+	if (m->mute)
+		p.sql = EV_RC_TIMEOUT;
 	return p;
 }
 
@@ -71,7 +73,8 @@ static bool drive_probe(struct sim *s, int i, struct sim_probe *p)
 		return false;
 	if (!p->sampled && s->now >= p->sample)
 		sample(s, i, p);
-	if (p->sampled && s->m[i].cut)
+	if (p->sampled &&
+	    (s->m[i].cut || (s->m[i].mute && p->item.src == EV_SQL)))
 		p->item.rc = EV_RC_TIMEOUT;
 	if (p->sampled && p->item.rc == EV_RC_TIMEOUT)
 		p->answer = p->asked + TICK_DEADLINE_MS;

@@ -118,7 +118,8 @@ static void check_calm(const struct run *r)
 			breach(r, "I14: no read while all is well", i);
 }
 
-/* A leader that can be confirmed is. */
+/* A leader that can be confirmed is; by one source alone a lost probe is a
+   gap. */
 static void check_confirmed(const struct run *r)
 {
 	const struct sim *s = &r->s;
@@ -128,12 +129,13 @@ static void check_confirmed(const struct run *r)
 		return;
 	if (has_been(k->primary_since, HEARD_MS, s->now) &&
 	    has_been(k->key_since, HEARD_MS, s->now) &&
-	    has_been(k->reached_since, HEARD_MS, s->now) && !k->stopping &&
+	    has_been(k->spoken_since, HEARD_MS, s->now) && !k->stopping &&
 	    is_watch_alive(s, HEARD_MS) && s->w.v.why != SNAP_WHY_FENCED)
 		breach(r, "the leader is not the target", s->key);
 }
 
-/* A leader has been there, and was heard, for more than follow_grace. */
+/* A leader has been there, and was heard by us or its replicas, for more than
+   follow_grace. */
 static bool is_led_well(const struct run *r)
 {
 	const struct sim *s = &r->s;
@@ -142,7 +144,7 @@ static bool is_led_well(const struct run *r)
 	return k != NULL &&
 	    has_been(k->primary_since, 10000 + HEARD_MS, s->now) &&
 	    has_been(k->key_since, 10000 + HEARD_MS, s->now) &&
-	    has_been(k->reached_since, 10000 + HEARD_MS, s->now) &&
+	    has_been(k->spoken_since, 10000 + HEARD_MS, s->now) &&
 	    is_watch_alive(s, 10000 + HEARD_MS) &&
 	    s->now - r->fenced_last >= 10000 + HEARD_MS;
 }
