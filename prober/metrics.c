@@ -293,6 +293,10 @@ static const struct {
     {"answers_lost_total", "",
 	"Decisions of which HAProxy did not hear: its connection had no room.",
 	STAT(answers_lost)},
+    {"agent_loop_turns_total", "", "Turns of the agent's loop.",
+	STAT(loop_turns)},
+    {"agent_loop_slow_turns_total", "",
+	"Those that took more than 20 ms of processor time.", STAT(loop_slow)},
     {"startup_total", ",kind=\"bad\"",
 	"First bytes of connections, by what was special about them.",
 	STAT(startup_bad)},
@@ -400,6 +404,13 @@ static void put_agents(FILE *f, const struct app *app)
 	}
 	put_counters(f, &a);
 	put_holds(f, &a);
+	family(f, "agent_loop_longest_seconds", "gauge",
+	    "Processor time of its loop's longest turn since its start.");
+	for (unsigned k = 0; k < a.n; k++)
+		(void)fprintf(f,
+		    "patroute_agent_loop_longest_seconds{agent=\"%u\"} "
+		    "%.15g\n",
+		    a.place[k], (double)a.stats[k].loop_longest_us / 1e6);
 	family(f, "decision_seconds", "histogram",
 	    "From the read that brought a NOTIFY to the send of its ACK.");
 	for (unsigned k = 0; k < a.n; k++)

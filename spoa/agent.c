@@ -493,6 +493,9 @@ void agent_stats_cb(void *arg, struct feed_stats *out)
 
 	*out = app->agent.stats;
 	out->connections = app->conns.accepted;
+	out->loop_longest_us = (uint64_t)app->watch.longest.us;
+	out->loop_turns = app->watch.turns;
+	out->loop_slow = app->watch.slow;
 	out->hold_now = app->agent.hold.n;
 	out->lsn_now = app->agent.lsn.n;
 	out->snapshot_age_ms = oldest_ms(app, mono_now());

@@ -283,6 +283,7 @@ bool app_begin(struct app *app, uint32_t files)
 	app->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	if (app->loop == NULL)
 		return false;
+	loopwatch_start(&app->watch, app->loop);
 	memcpy(app->feed_path, app->conf->prober.feed_socket, LIM_PATH);
 	decide_init(&app->decide, app->conf, (uint32_t)random_bits());
 	agent_init(&app->agent, app);
@@ -312,6 +313,7 @@ void app_end(struct app *app)
 	app->feed = NULL;
 	agent_free(&app->agent);
 	if (app->loop != NULL) {
+		loopwatch_stop(&app->watch, app->loop);
 		ev_signal_stop(app->loop, &app->on_term);
 		ev_signal_stop(app->loop, &app->on_int);
 		ev_signal_stop(app->loop, &app->on_hup);

@@ -19,6 +19,7 @@
 #include "feed_client.h"
 #include "listener.h"
 #include "log.h"
+#include "loopwatch.h"
 
 #define APP_MAGIC 0x9a7e0001U
 
@@ -27,6 +28,7 @@ struct app {
 	const char *conf_path;
 	struct conf *conf;
 	struct ev_loop *loop;
+	struct loopwatch watch;
 	struct feed_client *feed;
 	char feed_path[LIM_PATH];      /* the client keeps a pointer to it */
 	bool feed_fresh[LIM_CLUSTERS]; /* as last logged, by slot */

@@ -67,9 +67,12 @@ static const struct {
     FIELD(lsn_now, 1),
     FIELD(snapshot_age_ms, 1),
     FIELD(answers_lost, 1),
+    FIELD(loop_longest_us, 1),
+    FIELD(loop_turns, 1),
+    FIELD(loop_slow, 1),
 };
 #define STATS_FIELDS (sizeof(stats_field) / sizeof(stats_field[0]))
-_Static_assert(sizeof(struct feed_stats) == 43 * 8 + 4 * 4,
+_Static_assert(sizeof(struct feed_stats) == 46 * 8 + 4 * 4,
     "a new counter needs its line at the end of stats_field");
 
 static void put_counter(struct wire_out *w, const char *from, size_t bytes)

@@ -76,6 +76,8 @@ struct feed_stats {
 	uint32_t snapshot_age_ms; /* the oldest of the configuration's clusters;
 				     or FEED_AGE_STALE */
 	uint64_t answers_lost;    /* decided, but its connection had no room */
+	/* The loop's turns; slow: over 20 ms of processor time. */
+	uint64_t loop_longest_us, loop_turns, loop_slow;
 };
 
 struct feed_msg {

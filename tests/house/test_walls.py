@@ -3,8 +3,8 @@ The walls: who may include whom.
 
     common <- core <- prober's edges       common <- spoa
 
-core and common never include an I/O library (common/feed_client alone knows
-libev), spoa never includes core or the prober's edges.
+core and common never include an I/O library (common/feed_client and loopwatch
+alone know libev), spoa never includes core or the prober's edges.
 """
 import pathlib
 import re
@@ -19,10 +19,11 @@ MAY_INCLUDE = {
     "prober": {"common", "core", "prober"},
     "spoa": {"common", "spoa"},
 }
-# The edges that the folder `common` holds: the feed's, a process's start, and
-# the log's own pipe.
+# The edges that the folder `common` holds: the feed's, the loop's watchdog, a
+# process's start, and the log's own pipe.
 SOCKETS = ("sys/socket.h", "sys/un.h")
 EDGES_IN_COMMON = {"feed_client.c": IO_HEADERS, "feed_client.h": ("ev.h",),
+                   "loopwatch.c": ("ev.h",), "loopwatch.h": ("ev.h",),
                    "numeric.h": SOCKETS, "process.c": SOCKETS,
                    "sock.c": (*SOCKETS, "poll.h"), "sock.h": SOCKETS,
                    "log.c": ("poll.h",)}

@@ -87,8 +87,8 @@ def test_b_an_agents_counters(prober):
     head = list(range(101, 119))              # decisions … latency_sum_us
     latency = [0] * 24
     latency[0], latency[5], latency[23] = 1, 2, 4
-    agent.send(Agent.STATS, struct.pack(">42Q4I", *head, *latency, 7, 1500, 8,
-                                        250))
+    agent.send(Agent.STATS, struct.pack(">42Q4I4Q", *head, *latency, 7, 1500,
+                                        8, 250, 9, 12000, 1001, 3))
     m = wait_until(lambda: value(metrics(prober), "held_total", agent=0)
                    and metrics(prober), "counted")
     for outcome, n in (("write", 102), ("read", 103), ("fallback", 104),
@@ -108,6 +108,10 @@ def test_b_an_agents_counters(prober):
     assert value(m, "hold_connections", **{"agent": 0, "for": "lsn"}) == 8
     assert value(m, "hold_longest_seconds", agent=0) == 1.5
     assert value(m, "snapshot_age_seconds", agent=0) == 0.25
+    assert value(m, "answers_lost_total", agent=0) == 9
+    assert value(m, "agent_loop_longest_seconds", agent=0) == 0.012
+    assert value(m, "agent_loop_turns_total", agent=0) == 1001
+    assert value(m, "agent_loop_slow_turns_total", agent=0) == 3
     buckets = [value(m, "decision_seconds_bucket", agent=0, le=le)
                for le in ("1e-06", "1.6e-05", "3.2e-05", "4.194304", "+Inf")]
     assert buckets == [1, 1, 3, 3, 7]

@@ -243,7 +243,8 @@ class Prober:
             stats = dict(zip(names, struct.unpack_from(">18Q", body)))
             stats["latency"] = struct.unpack_from(">24Q", body, 144)
             stats.update(zip(tail, struct.unpack_from(">4I", body, 336)))
-            stats["answers_lost"], = struct.unpack_from(">Q", body, 352)
+            last = "answers_lost loop_longest_us loop_turns loop_slow".split()
+            stats.update(zip(last, struct.unpack_from(">4Q", body, 352)))
             self.stats = stats
 
     def tell(self, members, write=-1, why=None, cluster="main", planned=0,

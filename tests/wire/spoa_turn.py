@@ -10,7 +10,7 @@ import pytest
 from spoa_lib import Spop, folder, paused, route
 from spoa_protocol import NORMAL
 from spoa_tls import Site, client_hello
-from wire_lib import unstalled
+from wire_lib import unstalled, wait_until
 
 __all__ = ["folder"]
 
@@ -54,3 +54,8 @@ def test_handshakes_share_the_loop(site):
     answers = unstalled(lambda: answers_between(site), lambda n: n >= 10, 0.02,
                         tries=20)
     assert answers >= 10
+    # By the watchdog's word, too, in processor time.
+    wait_until(lambda: site.prober.stats and
+               site.prober.stats["loop_turns"] > 25, "its stats")
+    assert 0 < site.prober.stats["loop_longest_us"] < 20_000
+    assert site.prober.stats["loop_slow"] == 0

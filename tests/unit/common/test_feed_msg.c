@@ -169,6 +169,9 @@ static struct feed_stats numbered(void)
 	    .lsn_now = 45,
 	    .snapshot_age_ms = 46,
 	    .answers_lost = 47,
+	    .loop_longest_us = 48,
+	    .loop_turns = 49,
+	    .loop_slow = 50,
 	};
 
 	for (unsigned i = 0; i < FEED_LATENCY_BUCKETS; i++)
@@ -186,7 +189,7 @@ static size_t end_of(unsigned number)
 	return 2 + 42 * 8 + 4 * 4 + (number - 46) * 8;
 }
 
-#define STATS_LAST 47
+#define STATS_LAST 50
 
 static void layout_of_stats(void **state)
 {

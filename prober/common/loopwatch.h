@@ -1,7 +1,8 @@
 /*
  * loopwatch.h - tells when one turn of the loop took too long.
  *
- * Thread CPU time, not wall time: two loaded cores must not make it cry.
+ * Thread CPU time, not wall time: two loaded cores must not make it cry. An
+ * edge of both programs; knows libev.
  */
 #ifndef LOOPWATCH_H
 #define LOOPWATCH_H
@@ -18,8 +19,9 @@ struct loopwatch {
 	unsigned magic;
 	ev_check after_poll;
 	ev_prepare before_poll;
-	int64_t turn_began_us; /* of thread CPU time; 0: not yet */
-	struct dur longest;
+	struct mono turn_began, base; /* base: CPU time was asked last */
+	int64_t base_cpu_us;
+	struct dur longest;   /* a millisecond too much, at most */
 	uint64_t turns, slow; /* slow: over 20 ms */
 	struct log_rate rate;
 };
