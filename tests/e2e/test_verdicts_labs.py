@@ -62,6 +62,31 @@ def switch(lab, story, wait_until):
     assert story.reads(reader) == [("no", "takes-key")]
 
 
+def test_one_etcd_of_three_is_frozen(wait_until):
+    """The one that patroute follows, and Patroni does not know: it is left for
+    another within its deadline, no verdict changes, and a switchover is
+    followed as ever."""
+    away = r"etcd=(\S+):2379 state=away"
+    with own_lab("patroni_etcds=2", "ttl=20") as (lab, story):
+        assert story.lines(away) == []
+        frozen = lab.host("etcd1").address
+        lab.freeze("etcd1", "etcd")
+        began = time.monotonic()
+        wait_until("it is left", 10,
+                   lambda: story.lines(away)[:1] == [frozen])
+        print(f"\n  left after {time.monotonic() - began:.2f} s")
+        # It may have led the other two.
+        wait_until("etcd answers", 20, lab.leader)
+        wait_until("the key is proof again", 10,
+                   lambda: story.proof() == "key+sql")
+        assert story.changes() == []
+        left = story.lines(away)
+        switch(lab, story, wait_until)
+        assert story.lines(away) == left
+        assert story.proof() == "key+sql"
+        lab.thaw("etcd1", "etcd")
+
+
 def no_failed_handshake(story):
     """Nothing was refused for its certificate, nowhere."""
     assert story.lines(r"rc=tls|rc=auth") == []

@@ -15,7 +15,7 @@ from patroute_lab import hosts
 from sessions import ask, session
 from slow_rest import slow_rest
 from verdicts import story  # noqa: F401 (a fixture)
-from verdicts import HAP, roles
+from verdicts import HAP, local, roles
 
 pytestmark = pytest.mark.slow
 
@@ -105,6 +105,49 @@ def test_one_source_is_silent(lab, story, wait_until, port, proof):
             time.sleep(0.2)
         assert lab.psql(5001, READ) == "t"
     wait_until("both again", 10, lambda: story.proof() == "key+sql")
+    assert story.changes() == []
+
+
+@contextlib.contextmanager
+def refused_to(lab, leader, replicas):
+    """These hosts' connections to its PostgreSQL end at once."""
+    rules = [["INPUT", "-p", "tcp", "-s", lab.host(each).address, "--dport",
+              "5432", "-j", "REJECT", "--reject-with", "tcp-reset"]
+             for each in replicas]
+    for rule in rules:
+        lab.exec(leader, ["iptables", "-w", "10", "-I", *rule])
+    local(lab, leader, "SELECT pg_terminate_backend(pid) "
+                       "FROM pg_stat_replication")
+    try:
+        yield
+    finally:
+        for rule in rules:
+            lab.exec(leader, ["iptables", "-w", "10", "-D", *rule])
+
+
+def test_nobody_reaches_its_postgresql(lab, story, wait_until):
+    """Neither the load balancers nor the replicas, while its Patroni answers
+    and keeps the key: the replicas are read, far beyond follow_grace, and
+    when it is reached again."""
+    leader, name, _, _ = roles(lab)
+    replicas = [m["host"] for m in lab.status()["members"]
+                if m["host"] != leader]
+
+    def streaming():
+        return [local(lab, host, "SELECT count(*) FROM pg_stat_wal_receiver "
+                      "WHERE status = 'streaming'") for host in replicas]
+    with from_the_routers(lab, leader, 5432), \
+            refused_to(lab, leader, replicas):
+        wait_until("nobody streams", 20, lambda: streaming() == ["0", "0"])
+        wait_until("REST alone", 10, lambda: story.proof() == "key+rest")
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            assert lab.psql(5001, READ) == "t"
+            assert story.now() == (name, "leader")
+            time.sleep(0.2)
+        assert streaming() == ["0", "0"]
+    wait_until("all stream", 30, lambda: streaming() == ["1", "1"])
+    assert lab.psql(5001, READ) == "t"
     assert story.changes() == []
 
 

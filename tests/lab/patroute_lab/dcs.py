@@ -63,9 +63,13 @@ def patroni(settings, hosts):
         return {"zookeeper": {"hosts": [
             f"{host.address}:2181" for host in hosts.values()
             if host.role == "etcd"]}}
+    known = [f"{host.address}:2379" for host in hosts.values()
+             if host.role == "etcd"]
+    few = known[-settings["patroni_etcds"]:]
     return {"etcd3" if settings["etcd_api"] == "3" else "etcd": {
-        "hosts": [f"{host.address}:2379" for host in hosts.values()
-                  if host.role == "etcd"],
+        "hosts": few,
+        # Else it asks these for the others.
+        **({"use_proxies": True} if few != known else {}),
         **(tls.patroni_dcs() if tls.is_on(settings) else {})}}
 
 

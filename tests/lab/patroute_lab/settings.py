@@ -48,6 +48,8 @@ TABLE = {
     "etcd_api": ("3", _choice("2", "3"), "etcd's API that Patroni speaks"),
     "dcs": ("etcd", _choice("etcd", "zookeeper"),
             "where Patroni keeps its keys"),
+    "patroni_etcds": ("3", _number(1, 3), "how many of the etcds Patroni "
+                      "knows, the last ones; patroute knows all"),
     "found_by": ("etcd", _choice("etcd", "patroni"),
                  "what tells patroute the members; etcd tells the leader too"),
     "pg_version": ("15", _number(10, 99), "PostgreSQL's major version"),
