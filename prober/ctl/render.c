@@ -73,9 +73,11 @@ char *render_haproxy(const struct render *r)
 		render_backends(f, r, i);
 	render_agent(f, c);
 	render_pages(f, c);
+	/* What stands there does not take the pages' defaults for its own. */
+	if (c->haproxy.extra.n > 0)
+		(void)fputs("\ndefaults\n\n", f);
 	for (unsigned i = 0; i < c->haproxy.extra.n; i++)
-		(void)fprintf(
-		    f, "%s%s\n", i == 0 ? "\n" : "", c->haproxy.extra.line[i]);
+		(void)fprintf(f, "%s\n", c->haproxy.extra.line[i]);
 	return finish(f, &text, &len);
 }
 

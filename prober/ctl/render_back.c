@@ -24,6 +24,14 @@ static bool is_numeric(const char *host)
 	    inet_pton(AF_INET6, host, bytes) == 1;
 }
 
+/* `addr` wants an IPv6 address in brackets, and no port. */
+static void put_addr(FILE *f, const char *host)
+{
+	bool in6 = strchr(host, ':') != NULL;
+
+	(void)fprintf(f, " addr %s%s%s", in6 ? "[" : "", host, in6 ? "]" : "");
+}
+
 /* A host's name that nobody resolves now must not keep HAProxy from starting.
  */
 static void put_server(const struct site *s, const struct render_server *sv)
@@ -98,10 +106,12 @@ static void put_prober_checks(const struct site *s, const char *more)
 		    "on-success \"%[var(check.why)]\" on-error "
 		    "\"%[var(check.why)]\"\n",
 	    s->f);
+	(void)fputs("    default-server check", s->f);
+	put_addr(s->f, render_prober(s->conf));
 	(void)fprintf(s->f,
-	    "    default-server check addr %s port %u inter 1s fastinter 500ms "
-	    "downinter 200ms rise 1 fall 3%s\n",
-	    render_prober(s->conf), (unsigned)s->conf->prober.http_port, more);
+	    " port %u inter 1s fastinter 500ms downinter 200ms rise 1 fall "
+	    "3%s\n",
+	    (unsigned)s->conf->prober.http_port, more);
 }
 
 static void put_prober(const struct site *s)
@@ -179,7 +189,7 @@ static void put_classic_servers(const struct site *s)
 
 		put_server(s, sv);
 		if (strcmp(sv->rest_host, sv->host) != 0)
-			(void)fprintf(s->f, " addr %s", sv->rest_host);
+			put_addr(s->f, sv->rest_host);
 		if (sv->rest_port != RENDER_REST_PORT)
 			(void)fprintf(
 			    s->f, " port %u", (unsigned)sv->rest_port);

@@ -162,6 +162,13 @@ static bool read_port(struct slice s, uint16_t *port)
 	return true;
 }
 
+static struct slice bare(struct slice host)
+{
+	return host.len > 2 && host.p[0] == '['
+	    ? slice_of(host.p + 1, host.len - 2)
+	    : host;
+}
+
 /* HOST:PORT or [HOST]:PORT. */
 static bool read_at(struct slice s, struct render_server *sv)
 {
@@ -172,9 +179,7 @@ static bool read_at(struct slice s, struct render_server *sv)
 		colon--;
 	if (colon < 2 || !read_port(slice_skip(s, colon), &sv->port))
 		return false;
-	host = slice_of(s.p, colon - 1);
-	if (host.len > 2 && host.p[0] == '[')
-		host = slice_of(host.p + 1, host.len - 2);
+	host = bare(slice_of(s.p, colon - 1));
 	return slice_copy(host, sv->host, sizeof(sv->host)) &&
 	    slice_copy(host, sv->rest_host, sizeof(sv->rest_host));
 }
@@ -196,8 +201,8 @@ static bool read_line(struct slice line, bool tls, struct render_server *sv)
 		    !read_port(word(&line), &sv->rest_port))
 			return false;
 		else if (is_slice_eq(w, "addr") &&
-		    !slice_copy(
-			word(&line), sv->rest_host, sizeof(sv->rest_host)))
+		    !slice_copy(bare(word(&line)), sv->rest_host,
+			sizeof(sv->rest_host)))
 			return false;
 	}
 	return true;

@@ -247,7 +247,7 @@ def shipped_checks(role):
     found = re.findall(
         r"^    (?:option httpchk|http-check |default-server check ).*\n",
         text[begin:text.index("\nbackend ", begin)], re.M)
-    if len(found) != 4 or f" addr 127.0.0.1 port {PROBER} " not in found[3]:
+    if not found or f" addr 127.0.0.1 port {PROBER} " not in found[-1]:
         raise RuntimeError(f"patroute.cfg has other checks: {found}")
     return "".join(found)
 
@@ -257,12 +257,10 @@ def start_haproxy(parts, binary, clusters):
     for c in range(1, clusters + 1):
         servers = "".join(f"    server node{m} {member_ip(c, m)}:{SQL}\n"
                           for m in (1, 2, 3))
-        for role in ("write", "read"):
+        for role in ("write", "read", "fallback"):
             text.append(f"backend c{c}_{role}\n{shipped_checks(role)}"
                         f"{servers}")
-        text.append(f"backend c{c}_fallback\n"
-                    f"    default-server maxconn 100\n{servers}"
-                    f"backend c{c}_prober\n"
+        text.append(f"backend c{c}_prober\n"
                     f"    option httpchk GET /healthz/c{c}\n"
                     f"    server prober 127.0.0.1:{PROBER} check inter "
                     "200ms fall 2 rise 5\n")
