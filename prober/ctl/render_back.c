@@ -188,7 +188,10 @@ static void put_classic_servers(const struct site *s)
 		const struct render_server *sv = &s->its->server[i];
 
 		put_server(s, sv);
-		if (strcmp(sv->rest_host, sv->host) != 0)
+		/* A name that nobody resolves would be HAProxy's end: its
+		   own address then. */
+		if (is_numeric(sv->rest_host) &&
+		    strcmp(sv->rest_host, sv->host) != 0)
 			put_addr(s->f, sv->rest_host);
 		if (sv->rest_port != RENDER_REST_PORT)
 			(void)fprintf(
