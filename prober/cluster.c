@@ -236,12 +236,13 @@ static void member_stop(struct cluster_member *m)
 	m->name[0] = '\0';
 	memset(&m->slot, 0, sizeof(m->slot));
 	m->cluster->closed &= ~(UINT32_C(1) << m->i);
-	m->cluster->addr[m->i][0] = '\0';
+	m->cluster->addr[m->i][0] = m->cluster->front[m->i][0] = '\0';
 	/* What HAProxy allows of the one is nothing of the next. */
 	m->cluster->site.routable[m->i] = false;
 	m->cluster->site.drained[m->i] = false;
 	m->cluster->site.classic_write[m->i] = false;
 	m->cluster->site.classic_read[m->i] = false;
+	haproxy_forget(m->cluster->app->haproxy, m->cluster->index, m->i);
 	tell_forget(&m->cluster->tell, m->i);
 }
 

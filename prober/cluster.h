@@ -61,6 +61,8 @@ struct cluster {
 	struct orders orders;             /* an operator's; cluster_orders.c */
 	char order_prefix[LIM_TEXT];      /* of their keys in etcd */
 	char addr[LIM_MEMBERS][LIM_ADDR]; /* numeric; "": not resolved */
+	/* Where HAProxy shall find it: conn_url's, or proxy_url's. Likewise. */
+	char front[LIM_MEMBERS][LIM_ADDR];
 	struct cluster_member member[LIM_MEMBERS];
 	bool fast;               /* the members are asked every 20 ms */
 	struct mono wanted_till; /* an agent's connection waits */

@@ -1,5 +1,6 @@
 /*
  * hapold.c - show proc -> for each old worker: show sess -> shutdown session.
+ * Of the process behind an admin socket: the last two.
  *
  * Measured on 2.6.12: each command of a master's line carries its own "@!PID"
  * prefix, the answers come in order, an empty line behind each.
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "haptext.h"
 #include "log.h"
 
 #define DEADLINE_MS 1000
@@ -43,11 +43,30 @@ static void add(struct hapold *h, const char *command)
 	assert(fits); /* one short command in an empty line */
 }
 
+#define WHOM 24
+
+/* Which process a command is for: the master takes it as a prefix. */
+static const char *to_whom(const struct hapold *h, char buf[static WHOM])
+{
+	buf[0] = '\0';
+	if (!h->own)
+		(void)snprintf(buf, WHOM, "@!%" PRIu64 " ", h->pid[h->pid_i]);
+	return buf;
+}
+
+static void run_sess(struct hapold *h);
+
 static void run_proc(struct hapold *h)
 {
 	h->in_old = false;
 	h->pid_n = h->pid_i = 0;
 	h->why = NULL;
+	if (h->own) {
+		h->pid[0] = 0;
+		h->pid_n = 1;
+		run_sess(h);
+		return;
+	}
 	hapcli_begin(&h->cli);
 	add(h, "show proc");
 	start(h, HAPOLD_PROC);
@@ -55,7 +74,7 @@ static void run_proc(struct hapold *h)
 
 static void run_sess(struct hapold *h)
 {
-	char command[64];
+	char command[64], whom[WHOM];
 
 	if (h->pid_i == h->pid_n) {
 		end_run(h, h->why);
@@ -64,8 +83,8 @@ static void run_sess(struct hapold *h)
 	h->found = 0;
 	h->more = false;
 	h->next_len = 0;
-	(void)snprintf(command, sizeof(command), "@!%" PRIu64 " show sess",
-	    h->pid[h->pid_i]);
+	(void)snprintf(
+	    command, sizeof(command), "%sshow sess", to_whom(h, whom));
 	hapcli_begin(&h->cli);
 	add(h, command);
 	start(h, HAPOLD_SESS);
@@ -82,14 +101,13 @@ static void run_shut(struct hapold *h)
 static void on_session(struct hapold *h, struct slice line)
 {
 	struct haptext_session s;
-	char command[80];
+	char command[96], whom[WHOM];
 
-	if (!haptext_session(line, &s) ||
-	    !h->sink.closes(h->sink.arg, s.backend, s.server))
+	if (!haptext_session(line, &s) || !h->sink.closes(h->sink.arg, &s))
 		return;
-	int n = snprintf(command, sizeof(command),
-	    "%s@!%" PRIu64 " shutdown session %.*s", h->next_len > 0 ? ";" : "",
-	    h->pid[h->pid_i], (int)s.id.len, (const char *)s.id.p);
+	int n = snprintf(command, sizeof(command), "%s%sshutdown session %.*s",
+	    h->next_len > 0 ? ";" : "", to_whom(h, whom), (int)s.id.len,
+	    (const char *)s.id.p);
 	assert(n > 0 && (size_t)n < sizeof(command));
 	/* One byte is the newline's. */
 	if ((size_t)n + 1 > sizeof(h->next) - h->next_len) {
@@ -153,8 +171,8 @@ static void done_cb(void *arg, const char *why)
 		run_sess(h);
 		return;
 	case HAPOLD_SHUT:
-		log_info("change haproxy old_pid=%" PRIu64 " shut_sessions=%u",
-		    h->pid[h->pid_i], h->found);
+		log_info("change haproxy %s=%" PRIu64 " shut_sessions=%u",
+		    h->own ? "own" : "old_pid", h->pid[h->pid_i], h->found);
 		h->shut += h->found;
 		if (!h->more)
 			h->pid_i++;
@@ -176,6 +194,13 @@ void hapold_init(struct hapold *h, struct ev_loop *loop, const char *path,
 	h->magic = HAPOLD_MAGIC;
 	h->sink = *sink;
 	hapcli_init(&h->cli, loop, path, &lines);
+}
+
+void hapold_init_own(struct hapold *h, struct ev_loop *loop, const char *path,
+    const struct hapold_sink *sink)
+{
+	hapold_init(h, loop, path, sink);
+	h->own = true;
 }
 
 void hapold_stop(struct hapold *h)

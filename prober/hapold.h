@@ -9,6 +9,7 @@
 #define HAPOLD_H
 
 #include "hapcli.h"
+#include "haptext.h"
 
 #define HAPOLD_MAGIC 0x686f6c64u
 #define HAPOLD_PIDS 64
@@ -22,7 +23,7 @@ enum hapold_step {
 
 struct hapold_sink {
 	/* Must this session be closed? Asked of every session. */
-	bool (*closes)(void *arg, struct slice backend, struct slice server);
+	bool (*closes)(void *arg, const struct haptext_session *s);
 	/* At the end of a run; why is NULL if all went well. */
 	void (*done)(void *arg, const char *why);
 	void *arg;
@@ -33,6 +34,7 @@ struct hapold {
 	struct hapcli cli;
 	struct hapold_sink sink;
 	enum hapold_step step;
+	bool own; /* of the process that listens, not of old ones */
 	bool in_old, again;
 	uint64_t pid[HAPOLD_PIDS];
 	uint8_t pid_n, pid_i;
@@ -46,6 +48,9 @@ struct hapold {
 
 /* Needs: path (of the master socket) outlives h. */
 void hapold_init(struct hapold *h, struct ev_loop *loop, const char *path,
+    const struct hapold_sink *sink);
+/* The same for the process behind an admin socket: its own sessions. */
+void hapold_init_own(struct hapold *h, struct ev_loop *loop, const char *path,
     const struct hapold_sink *sink);
 void hapold_stop(struct hapold *h);
 

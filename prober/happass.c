@@ -10,13 +10,16 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app.h"
 #include "cluster.h"
+#include "haptext.h"
 
 #define PASS_S 1.0
 #define DEADLINE_MS 1000
+#define SAY_AGAIN_MS 600000
 /* 16 clusters are 96 questions, which fit one command line. */
 #define CLUSTERS_A_LINE 16
 
@@ -65,47 +68,48 @@ static void queue_repairs(
 	}
 }
 
-/* Since when the classic way would have routed as it would now. */
-static void note_classic(
-    const struct publish_site *was, struct publish_site *site, struct mono now)
+/* For /topology; what there is no memory for is not shown. */
+static void keep_rows(struct happass_cluster *k, const struct hap_view *v)
 {
-	site->classic_write_at = was->classic_write_at;
-	site->classic_read_at = was->classic_read_at;
-	if (memcmp(was->classic_write, site->classic_write,
-		sizeof(site->classic_write)) != 0)
-		site->classic_write_at = now;
-	if (memcmp(was->classic_read, site->classic_read,
-		sizeof(site->classic_read)) != 0)
-		site->classic_read_at = now;
+	if (k->n != v->n) {
+		free(k->row);
+		k->row = v->n > 0 ? calloc(v->n, sizeof(*k->row)) : NULL;
+		k->n = k->row == NULL ? 0 : v->n;
+	}
+	if (k->n > 0)
+		memcpy(k->row, v->row, k->n * sizeof(*k->row));
 }
 
 /* All answers of a cluster are there. */
-static void end_cluster(struct happass *p, struct cluster *c)
+static void end_cluster(struct happass *p, uint16_t index)
 {
-	struct publish_site site;
-	struct hap_view view;
+	struct cluster *c = p->app->cluster[index];
+	struct happass_cluster *k = &p->cluster[index];
 
-	memset(&site, 0, sizeof(site));
 	name_all(&p->named, c);
-	/* Of nobody HAProxy says nothing: a pass before the first member is
-	   known must not make each of them a stranger when it appears. */
-	if (p->named.n == 0)
-		return;
 	if (p->csv_cut) {
 		log_warnx("drop haproxy cluster=%s why=limit", c->conf->name);
 		return;
 	}
 	/* Without a line of names HAProxy knows none of the backends. */
-	(void)hap_parse_stat(slice_of(p->csv, p->csv_len), &p->named, &view);
+	(void)hap_parse_stat(slice_of(p->csv, p->csv_len), &p->named, &p->view);
+	keep_rows(k, &p->view);
+	/* Of nobody HAProxy says nothing: a pass before the first member is
+	   known must not make each of them a stranger when it appears. */
+	if (p->named.n == 0)
+		return;
+	memset(&k->site, 0, sizeof(k->site));
+	k->heard = true;
 	for (int i = 0; i < p->named.n; i++) {
 		int member = ev_find(&c->ev, p->named.m[i].name);
 
 		if (member != -1)
-			site_member(&view, i, member, &site);
+			site_member(&p->view, i, member, &k->site);
 	}
-	note_classic(&c->site, &site, mono_now());
-	cluster_set_site(c, &site);
-	queue_repairs(p, c, &view);
+	p->sink.site(p->sink.arg, index);
+	queue_repairs(p, c, &p->view);
+	if (hapjoin_find(&k->join, c, &p->named, &p->view, &p->repairs))
+		p->again = true;
 }
 
 static void keep_line(struct happass *p, struct slice line)
@@ -138,9 +142,22 @@ static void on_stat_line(struct happass *p, struct slice line)
 	p->answers++;
 	if (p->answers % HAP_PLACES_N != 0)
 		return;
-	end_cluster(p, p->app->cluster[p->first + at]);
+	end_cluster(p, (uint16_t)(p->first + at));
 	p->csv_len = 0;
 	p->csv_cut = false;
+}
+
+/* The same refusal again, for what is tried again. */
+static bool is_said(struct happass *p, struct slice line)
+{
+	struct mono now = mono_now();
+	size_t n = line.len < sizeof(p->said) ? line.len : sizeof(p->said) - 1;
+	bool same = strlen(p->said) == n && memcmp(p->said, line.p, n) == 0 &&
+	    mono_sub(now, p->said_at).us < dur_ms(SAY_AGAIN_MS).us;
+
+	if (!same && slice_copy(slice_of(line.p, n), p->said, sizeof(p->said)))
+		p->said_at = now;
+	return same;
 }
 
 void happass_log_answer(struct happass *p, struct slice line)
@@ -149,8 +166,9 @@ void happass_log_answer(struct happass *p, struct slice line)
 	uint32_t suppressed = 0;
 
 	assert(p->magic == HAPPASS_MAGIC);
-	if (line.len > 0 &&
-	    log_rate_ok(&p->rate, 3, dur_ms(10000), mono_now(), &suppressed))
+	if (line.len == 0 || is_haptext_done(line) || is_said(p, line))
+		return;
+	if (log_rate_ok(&p->rate, 3, dur_ms(10000), mono_now(), &suppressed))
 		log_warnx("reject haproxy answer=%s suppressed=%u",
 		    log_text(line, text), suppressed);
 }
@@ -195,10 +213,19 @@ static void end_pass(struct happass *p, const char *why)
 	p->again = false;
 }
 
+static void set_gone(struct happass *p, bool gone)
+{
+	if (p->gone == gone)
+		return;
+	p->gone = gone;
+	p->sink.all(p->sink.arg);
+}
+
 static void run(struct happass *p, enum happass_step step)
 {
 	p->step = step;
 	const char *why = hapcli_run(&p->cli, dur_ms(DEADLINE_MS));
+	set_gone(p, why != NULL);
 	if (why != NULL)
 		end_pass(p, why);
 }
@@ -234,9 +261,12 @@ static void run_stat(struct happass *p)
 static void run_repair(struct happass *p)
 {
 	hapcli_begin(&p->cli);
-	for (unsigned i = 0; i < p->repairs.n; i++)
-		if (!hapcli_add(&p->cli, p->repairs.line[i]))
-			break; /* the next pass sees the rest again */
+	for (unsigned i = 0; i < p->repairs.n; i++) {
+		if (hapcli_add(&p->cli, p->repairs.line[i]))
+			continue;
+		p->again = true; /* the next pass sees the rest again */
+		break;
+	}
 	if (!is_hapcli_filled(&p->cli)) {
 		end_pass(p, NULL);
 		return;
@@ -269,7 +299,7 @@ static void tick_cb(struct ev_loop *loop, ev_timer *w, int revents)
 
 	(void)loop, (void)revents;
 	assert(p->magic == HAPPASS_MAGIC && p->step == HAPPASS_IDLE);
-	p->begins(p->arg);
+	p->sink.begins(p->sink.arg);
 	p->repairs.n = 0;
 	p->first = 0;
 	if (p->app->cluster_n > 0)
@@ -285,17 +315,24 @@ void happass_now(struct happass *p)
 		p->again = true;
 }
 
+void happass_anew(struct happass *p)
+{
+	for (uint16_t i = 0; i < p->app->cluster_n; i++)
+		hapjoin_anew(&p->cluster[i].join);
+	happass_now(p);
+}
+
 void happass_init(struct happass *p, struct app *app, const char *path,
-    void (*begins)(void *arg), void *arg)
+    const struct happass_sink *sink)
 {
 	struct hapcli_sink lines = {line_cb, done_cb, p};
 
-	assert(p != NULL && app != NULL && begins != NULL);
+	assert(p != NULL && app != NULL && sink->begins != NULL);
+	assert(sink->site != NULL && sink->all != NULL);
 	memset(p, 0, sizeof(*p));
 	p->magic = HAPPASS_MAGIC;
 	p->app = app;
-	p->begins = begins;
-	p->arg = arg;
+	p->sink = *sink;
 	hapcli_init(&p->cli, app->loop, path, &lines);
 	ev_timer_init(&p->tick, tick_cb, 0., 0.);
 	p->tick.data = p;
@@ -307,5 +344,7 @@ void happass_stop(struct happass *p)
 	assert(p != NULL && p->magic == HAPPASS_MAGIC);
 	hapcli_stop(&p->cli);
 	ev_timer_stop(p->app->loop, &p->tick);
+	for (unsigned i = 0; i < LIM_CLUSTERS; i++)
+		free(p->cluster[i].row);
 	p->magic = 0;
 }

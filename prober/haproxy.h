@@ -15,6 +15,7 @@
 #include "mono.h"
 
 struct app;
+struct hap_row;
 struct haproxy;
 
 /* Gives: NULL if memory is out. It dials in the first turn of the loop. */
@@ -34,6 +35,9 @@ void haproxy_move(struct haproxy *h, uint16_t cluster, uint32_t closing);
    is routed nothing before HAProxy is known to have a server of its name. */
 void haproxy_look(struct haproxy *h);
 
+/* That member's place is another's from now on. */
+void haproxy_forget(struct haproxy *h, uint16_t cluster, uint8_t member);
+
 /* An agent has seen a snapshot, or is gone: a wait may be over. */
 void haproxy_seen(struct haproxy *h);
 
@@ -41,7 +45,7 @@ void haproxy_seen(struct haproxy *h);
    repaired at once. */
 void haproxy_checked(struct haproxy *h, uint64_t pid);
 
-/* For /topology. */
+/* For /topology; of several HAProxies the worst. */
 struct haproxy_state {
 	bool reachable;
 	struct mono heard_at; /* the last whole answer */
@@ -51,5 +55,10 @@ struct haproxy_state {
 	uint8_t old_n;        /* old processes when last looked at */
 };
 void haproxy_state(const struct haproxy *h, struct haproxy_state *out);
+
+/* What the process (from 0) last said of that cluster's servers. Gives: NULL
+   and *n 0 if it said nothing; valid until the next turn of the loop. */
+const struct hap_row *haproxy_rows(
+    const struct haproxy *h, uint8_t process, uint16_t cluster, uint16_t *n);
 
 #endif

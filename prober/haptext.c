@@ -54,6 +54,36 @@ static bool is_hex(struct slice s)
 	return s.len > 0 && s.len <= 16;
 }
 
+/* "7s", "1m30s", "23h59m", "2d5h". Gives: 0 for anything else. */
+static uint32_t age_s(struct slice s)
+{
+	uint64_t sum = 0, n = 0;
+	bool digit = false;
+
+	for (size_t i = 0; i < s.len && i < 16; i++) {
+		unsigned char c = s.p[i];
+
+		if (c >= '0' && c <= '9') {
+			n = n * 10 + (uint64_t)(c - '0');
+			digit = true;
+			if (n > 1000000)
+				return 0;
+			continue;
+		}
+		uint64_t unit = c == 'd' ? 86400
+		    : c == 'h'           ? 3600
+		    : c == 'm'           ? 60
+		    : c == 's'           ? 1
+					 : 0;
+		if (unit == 0 || !digit)
+			return 0;
+		sum += n * unit;
+		n = 0;
+		digit = false;
+	}
+	return digit || sum > UINT32_MAX ? 0 : (uint32_t)sum;
+}
+
 bool haptext_session(struct slice line, struct haptext_session *out)
 {
 	assert(out != NULL);
@@ -68,8 +98,22 @@ bool haptext_session(struct slice line, struct haptext_session *out)
 			out->backend = slice_skip(word, 3);
 		else if (starts_with(word, "srv="))
 			out->server = slice_skip(word, 4);
+		else if (starts_with(word, "age="))
+			out->age_s = age_s(slice_skip(word, 4));
 	}
 	return out->backend.len > 0 && out->server.len > 0;
+}
+
+bool is_haptext_done(struct slice line)
+{
+	static const char *const done[] = {"New server registered.",
+	    "Server deleted.", "IP changed from ", "port changed from ",
+	    "no need to change "};
+
+	for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++)
+		if (starts_with(line, done[i]))
+			return true;
+	return false;
 }
 
 bool haptext_backend(

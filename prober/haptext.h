@@ -21,10 +21,14 @@ bool haptext_old_worker(struct slice line, bool *in_old, uint64_t *pid);
 struct haptext_session {
 	struct slice id; /* "0x55bbb2aaf900" */
 	struct slice backend, server;
+	uint32_t age_s; /* 0: not told */
 };
 
 /* One line of `show sess`. Gives: false for what is not a session's. */
 bool haptext_session(struct slice line, struct haptext_session *out);
+
+/* Does a line answer a command that worked? Most say nothing. */
+bool is_haptext_done(struct slice line);
 
 /* Is `backend` one of `cluster`, CLUSTER_write and so on, and which? */
 bool haptext_backend(

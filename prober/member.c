@@ -35,6 +35,13 @@ static void point_sql(struct cluster_member *m)
 	pg_probe_target(m->sql, &to);
 }
 
+bool is_member_proxied(const struct cluster *c, int member)
+{
+	assert(c != NULL && member >= 0 && member < c->ev.n);
+	return c->conf->use_proxy_url &&
+	    c->ev.m[member].dcs.proxy_host[0] != '\0';
+}
+
 void member_point(struct cluster_member *m)
 {
 	struct cluster *c = m->cluster;
@@ -42,6 +49,8 @@ void member_point(struct cluster_member *m)
 	char api[LIM_ADDR] = "";
 
 	to_numeric(c, d->host, c->addr[m->i]);
+	to_numeric(c, is_member_proxied(c, m->i) ? d->proxy_host : d->host,
+	    c->front[m->i]);
 	to_numeric(c, d->api_host, api);
 	patroni_probe_target(
 	    m->rest, api, d->api_host, d->api_port, d->api_tls);

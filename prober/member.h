@@ -20,6 +20,9 @@ void member_end(struct cluster_member *m);
  */
 void member_point(struct cluster_member *m);
 
+/* Does HAProxy reach it by its proxy_url? */
+bool is_member_proxied(const struct cluster *c, int member);
+
 /* Asks what is due. Without a target nothing is; the time counts all the same.
  */
 void member_ask(

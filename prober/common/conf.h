@@ -53,6 +53,9 @@ struct conf_cluster {
 	struct dur slow_start;                             /* 0: off */
 	enum snap_fallback read_fallback;                  /* primary */
 	bool observe; /* false: HAProxy routes as decided */
+	bool discover, use_proxy_url;                      /* true, false */
+	struct dur leave_timeout;                          /* 10 min */
+	struct dur lag_kill, fallback_max_age;             /* 0: never */
 	struct conf_haproxy_cluster hap;
 };
 
@@ -70,13 +73,13 @@ struct conf_listen {
 };
 
 struct conf_prober {
-	char feed_socket[LIM_PATH];           /* /run/patroute/feed.sock */
-	char http_socket[LIM_PATH];           /* /run/patroute/http.sock */
-	char http_address[LIM_ADDR];          /* 127.0.0.1 */
-	uint16_t http_port;                   /* 7100 */
-	char haproxy_socket[LIM_PATH];        /* /run/haproxy/admin.sock */
-	char haproxy_master_socket[LIM_PATH]; /* /run/haproxy-master.sock */
-	char state_dir[LIM_PATH];             /* /var/lib/patroute */
+	char feed_socket[LIM_PATH];                /* /run/patroute/feed.sock */
+	char http_socket[LIM_PATH];                /* /run/patroute/http.sock */
+	char http_address[LIM_ADDR];               /* 127.0.0.1 */
+	uint16_t http_port;                        /* 7100 */
+	struct conf_sockets haproxy_socket;        /* …/haproxy/admin.sock */
+	struct conf_sockets haproxy_master_socket; /* …/haproxy-master.sock */
+	char state_dir[LIM_PATH];                  /* /var/lib/patroute */
 	enum log_level log_level;
 };
 

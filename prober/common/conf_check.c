@@ -167,18 +167,25 @@ struct used_path {
 	unsigned i;
 };
 
+static void add_sockets(struct used_path *p, unsigned *n, const char *name,
+    const struct conf_sockets *s)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		p[(*n)++] = (struct used_path){"prober", name, s->path[i], i};
+}
+
 /* One path cannot be two sockets. */
 static bool check_paths(const struct conf_src *src, const struct conf *c)
 {
-	struct used_path p[5 + LIM_AGENT_LISTEN] = {
+	struct used_path p[3 + 2 * LIM_HAPROXIES + LIM_AGENT_LISTEN] = {
 	    {"prober", "feed_socket", c->prober.feed_socket, 0},
 	    {"prober", "http_socket", c->prober.http_socket, 0},
-	    {"prober", "haproxy_socket", c->prober.haproxy_socket, 0},
-	    {"prober", "haproxy_master_socket", c->prober.haproxy_master_socket,
-		0},
 	    {"agent", "desk_socket", c->agent.desk_socket, 0}};
-	unsigned n = 5;
+	unsigned n = 3;
 
+	add_sockets(p, &n, "haproxy_socket", &c->prober.haproxy_socket);
+	add_sockets(
+	    p, &n, "haproxy_master_socket", &c->prober.haproxy_master_socket);
 	for (unsigned i = 0; i < c->agent.listen_n; i++) {
 		if (c->agent.listen[i].is_unix)
 			p[n++] = (struct used_path){

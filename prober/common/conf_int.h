@@ -31,8 +31,9 @@ enum conf_type {
 	CONF_PROBE_AT, /* [MEMBER=][HOST]:PORT */
 	CONF_CIDR,     /* ADDRESS/PREFIX, or none */
 	CONF_HOSTS,
-	CONF_BINDS, /* numeric, or "*" */
-	CONF_LINE,  /* printable, blanks and all */
+	CONF_SOCKETS, /* absolute paths */
+	CONF_BINDS,   /* numeric, or "*" */
+	CONF_LINE,    /* printable, blanks and all */
 	CONF_LINES,
 	CONF_SERVERS, /* MEMBER=HOST:PORT [http[s]://HOST:PORT] */
 };
@@ -77,8 +78,8 @@ static inline bool is_conf_list(const struct conf_key *k)
 	return k->type == CONF_ENDPOINTS || k->type == CONF_MAP ||
 	    k->type == CONF_LISTENS || k->type == CONF_MEMBERS ||
 	    k->type == CONF_PROBE_AT || k->type == CONF_HOSTS ||
-	    k->type == CONF_BINDS || k->type == CONF_LINES ||
-	    k->type == CONF_SERVERS;
+	    k->type == CONF_BINDS || k->type == CONF_SOCKETS ||
+	    k->type == CONF_LINES || k->type == CONF_SERVERS;
 }
 
 /* Where a value comes from, for the sentence that refuses it. */

@@ -61,6 +61,12 @@ enum conf_etcd_api {
 	CONF_ETCD_V3
 };
 
+/* HAProxy's sockets, one a process. */
+struct conf_sockets {
+	uint8_t n;
+	char path[LIM_HAPROXIES][LIM_PATH];
+};
+
 struct conf_agent_listen {
 	bool is_unix, tls;
 	char path[LIM_PATH];

@@ -170,6 +170,12 @@ static bool add_bind(struct conf_binds *b, struct slice s)
 				   : set_address(addr, LIM_ADDR, s);
 }
 
+static bool add_socket(struct conf_sockets *to, struct slice s)
+{
+	assert(to->n < LIM_HAPROXIES);
+	return set_path(to->path[to->n++], LIM_PATH, s);
+}
+
 /* HOST:PORT or [HOST]:PORT. */
 static bool split_port(struct slice s, struct slice *host, uint16_t *port)
 {
@@ -389,6 +395,8 @@ bool conf_set(const struct conf *c, const struct conf_key *k, void *section,
 		return add_host(section, text);
 	case CONF_BINDS:
 		return add_bind(field, text);
+	case CONF_SOCKETS:
+		return add_socket(field, text);
 	case CONF_LINE:
 		return set_line(field, k->size, text);
 	case CONF_LINES:
@@ -460,6 +468,7 @@ const char *conf_expected(
 	    [CONF_CIDR] = "ADDRESS/PREFIX, both numeric, such as "
 			  "192.168.34.85/24, or none",
 	    [CONF_HOSTS] = "a name of letters, digits, '.', '_' and '-'",
+	    [CONF_SOCKETS] = "an absolute path of at most 107 bytes",
 	    [CONF_BINDS] = "* or a numeric address",
 	    [CONF_LINE] = "one line of text, of at most 255 bytes",
 	    [CONF_LINES] = "one line of text, of at most 255 bytes",

@@ -236,6 +236,28 @@ static const struct conf_key keys[] = {
     {"cluster", "extra", CONF_LINES, false, true, CLUSTER(hap.extra), 0,
 	LIM_EXTRA, NULL, NULL,
 	"Lines for each of this cluster's backends in HAProxy's file."},
+    {"cluster", "discover", CONF_ENUM, false, false, CLUSTER(discover), 0, 0,
+	bools, "true",
+	"Does a member that HAProxy's file does not name become a server of "
+	"the running HAProxy? One that leaves is removed again; the file's "
+	"own servers stay, and follow a member's address that changes where "
+	"they had it."},
+    {"cluster", "use_proxy_url", CONF_ENUM, false, false,
+	CLUSTER(use_proxy_url), 0, 0, bools, "false",
+	"Is such a server at the member's proxy_url, where it has one, rather "
+	"than at its conn_url? server_port goes before either's port."},
+    {"cluster", "leave_timeout", CONF_DURATION, false, false,
+	CLUSTER(leave_timeout), 0, 24 * 60 * MINUTE, NULL, "10min",
+	"How long the sessions of a server that is being removed may go on."},
+    {"cluster", "lag_kill", CONF_DURATION, false, false, CLUSTER(lag_kill), 0,
+	24 * 60 * MINUTE, NULL, "0s",
+	"A replica that has been over max_lag for so long loses its sessions, "
+	"a few at a time; 0s: never."},
+    {"cluster", "fallback_max_age", CONF_DURATION, false, false,
+	CLUSTER(fallback_max_age), 0, 24 * 60 * MINUTE, NULL, "0s",
+	"Reads that read_fallback put on the primary lose their session at "
+	"this age once a replica is fit again, a few at a time, so that "
+	"they go back; 0s: never."},
 
     {"listen", "port", CONF_NUMBER, true, true, LISTEN(port), 1, 65535, NULL,
 	NULL, "The port of the bind line."},
@@ -280,12 +302,15 @@ static const struct conf_key keys[] = {
 	0, 0, NULL, "127.0.0.1", "Where HAProxy's checks ask."},
     {"prober", "http_port", CONF_NUMBER, false, false, PROBER(http_port), 1,
 	65535, NULL, "7100", "The port beside it."},
-    {"prober", "haproxy_socket", CONF_PATH, false, false,
-	PROBER(haproxy_socket), 0, 0, NULL, "/run/haproxy/admin.sock",
-	"HAProxy's Runtime API (stats socket, level admin)."},
-    {"prober", "haproxy_master_socket", CONF_PATH, false, false,
-	PROBER(haproxy_master_socket), 0, 0, NULL, "/run/haproxy-master.sock",
-	"HAProxy's master socket: it reaches old processes too."},
+    {"prober", "haproxy_socket", CONF_SOCKETS, false, false,
+	PROBER(haproxy_socket), 0, LIM_HAPROXIES, NULL,
+	"/run/haproxy/admin.sock",
+	"HAProxy's Runtime API (stats socket, level admin); of each HAProxy, "
+	"where this host has more than one."},
+    {"prober", "haproxy_master_socket", CONF_SOCKETS, false, false,
+	PROBER(haproxy_master_socket), 0, LIM_HAPROXIES, NULL,
+	"/run/haproxy-master.sock",
+	"HAProxy's master socket, likewise: it reaches old processes too."},
     {"prober", "state_dir", CONF_PATH, false, false, PROBER(state_dir), 0, 0,
 	NULL, "/var/lib/patroute",
 	"A folder of the user's: orders of this host alone outlive a restart."},

@@ -11,6 +11,7 @@
 #define LIM_LISTENERS 900  /* of one patroute.conf */
 #define LIM_ENDPOINTS 9    /* etcd endpoints of one cluster */
 #define LIM_AGENT_LISTEN 8 /* sockets that one agent listens on */
+#define LIM_HAPROXIES 4    /* HAProxy's processes of one prober */
 #define LIM_HOSTS 16       /* load balancers that share a virtual address */
 #define LIM_NAME 64        /* cluster, member, server, listener; with NUL */
 #define LIM_ADDR 64        /* a numeric address or a host name; with NUL */
@@ -37,6 +38,7 @@
 #define LIM_LOG_LINE 1024
 #define LIM_LOG_BYTES 128     /* of network bytes in one log value */
 #define LIM_HAP_CMDS 256      /* Runtime API commands of one pass */
+#define LIM_HAP_CMD 1024      /* one of them; with NUL */
 #define LIM_HAP_REPLY 262144  /* one answer of HAProxy's Runtime API */
 #define LIM_CTL_EVENT 16384   /* of one event that it follows */
 #define LIM_CTL_BODY 16777216 /* of the answers that patroutectl takes */

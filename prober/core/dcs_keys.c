@@ -172,6 +172,11 @@ static void fill_urls(const cJSON *doc, struct ev_dcs_member *m)
 		memcpy(m->host, url.host, sizeof(m->host));
 		m->port = url.port;
 	}
+	if (connurl_parse(json_str(doc, "proxy_url"), &url) &&
+	    url.scheme == CONNURL_POSTGRES) {
+		memcpy(m->proxy_host, url.host, sizeof(m->proxy_host));
+		m->proxy_port = url.port;
+	}
 	if (connurl_parse(json_str(doc, "api_url"), &url) &&
 	    url.scheme != CONNURL_POSTGRES) {
 		memcpy(m->api_host, url.host, sizeof(m->api_host));

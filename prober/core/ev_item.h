@@ -68,6 +68,8 @@ struct ev_dcs_member {
 	char name[LIM_NAME];
 	char host[LIM_ADDR]; /* conn_url's */
 	uint16_t port;
+	char proxy_host[LIM_ADDR]; /* proxy_url's; "": it has none */
+	uint16_t proxy_port;
 	char api_host[LIM_ADDR]; /* api_url's */
 	uint16_t api_port;
 	bool api_tls;

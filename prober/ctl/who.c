@@ -145,30 +145,36 @@ static bool old_line(void *arg, struct slice line)
 	return true;
 }
 
-void who_session(const struct conf_prober *p, const struct sess_at *client,
-    const struct sess_at *server, struct who_session *out)
+/* The processes that reloads of one HAProxy left. */
+static void search_old(struct search *s, const char *master)
 {
-	struct search s = {.client = client, .server = server, .out = out};
 	struct old old = {.n = 0};
 
-	assert(p != NULL && out != NULL);
-	memset(out, 0, sizeof(*out));
-	search(&s, p->haproxy_socket, "show sess all");
-	if (out->found)
-		return;
 	/* Without a master socket there is nobody to ask about old ones. */
-	if (hapask(p->haproxy_master_socket, "show proc", old_line, &old) !=
-	    NULL)
+	if (hapask(master, "show proc", old_line, &old) != NULL)
 		return;
-	for (unsigned i = 0; i < old.n && !out->found; i++) {
+	for (unsigned i = 0; i < old.n && !s->out->found; i++) {
 		char command[64];
 
 		(void)snprintf(command, sizeof(command), "@!%llu show sess all",
 		    (unsigned long long)old.pid[i]);
-		search(&s, p->haproxy_master_socket, command);
-		out->old = out->found;
-		out->haproxy = out->found ? (int64_t)old.pid[i] : 0;
+		search(s, master, command);
+		s->out->old = s->out->found;
+		s->out->haproxy = s->out->found ? (int64_t)old.pid[i] : 0;
 	}
+}
+
+void who_session(const struct conf_prober *p, const struct sess_at *client,
+    const struct sess_at *server, struct who_session *out)
+{
+	struct search s = {.client = client, .server = server, .out = out};
+
+	assert(p != NULL && out != NULL);
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < p->haproxy_socket.n && !out->found; i++)
+		search(&s, p->haproxy_socket.path[i], "show sess all");
+	for (unsigned i = 0; i < p->haproxy_master_socket.n && !out->found; i++)
+		search_old(&s, p->haproxy_master_socket.path[i]);
 }
 
 static bool is_same(const struct ifaddrs *i, const char *addr)

@@ -9,6 +9,7 @@
 
 #include "hapsync.c"
 #include "haptext.c"
+#include "hapview.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,6 +5,7 @@ patroute_pytest(wire_prober_feed wire 180 prober_feed.py)
 patroute_pytest(wire_prober_metrics wire 60 prober_metrics.py)
 patroute_pytest(wire_prober_events wire 90 prober_events.py)
 patroute_pytest(wire_prober_control wire 180 prober_control.py)
+patroute_pytest(wire_prober_discovery wire 120 prober_discovery.py)
 patroute_pytest(wire_prober_haproxy wire 240 prober_haproxy.py)
 # Without any DCS; 20 s, for how often Patroni is asked needs time to show.
 patroute_pytest(wire_prober_no_dcs wire 120 prober_no_dcs.py)

@@ -22,8 +22,8 @@ CUT_S = 0.25
 
 
 @contextlib.contextmanager
-def running(folder, cluster):
-    with Prober(folder, cluster.etcd.port) as p:
+def running(folder, cluster, extra=""):
+    with Prober(folder, cluster.etcd.port, extra) as p:
         h = HAProxy(folder, p, cluster)
         try:
             wait_until(lambda: h.states("main_write") == {
@@ -346,9 +346,13 @@ def test_c_frozen_prober_closes_nothing(site):
         "node1": "UP", "node2": "NOLB", "node3": "NOLB"}, "states")
 
 
-def test_c_member_that_haproxy_does_not_know(site):
+def test_c_member_that_haproxy_does_not_know(folder, cluster):
     """HAProxy would balance a connection that names it: it is not named."""
-    prober, _, cluster = site
+    with running(folder, cluster, "\tdiscover = false\n") as (prober, _, _):
+        stay_strange(prober, cluster)
+
+
+def stay_strange(prober, cluster):
     agent = Agent(prober.feed)
     agent.snapshot_where(lambda s: s["target"] == "node1")
     stranger = Member("stranger")

@@ -47,9 +47,15 @@ class Prober:
         keys.update(prober)
         self.write(etcd_port, extra, keys)
 
+    @staticmethod
+    def written(value):
+        if isinstance(value, list):
+            return "{" + ", ".join(f'"{v}"' for v in value) + "}"
+        return value if isinstance(value, int) else f'"{value}"'
+
     def write(self, etcd_port, extra, keys):
-        lines = "\n".join(f'\t{k} = "{v}"' if not isinstance(v, int)
-                          else f"\t{k} = {v}" for k, v in keys.items())
+        lines = "\n".join(f"\t{k} = {self.written(v)}"
+                          for k, v in keys.items())
         self.keys = keys
         self.conf.write_text(
             f'user = "{USER}"\ngroup = "{GROUP}"\n'

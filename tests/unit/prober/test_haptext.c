@@ -159,6 +159,39 @@ static void a_check_rubbish(void **state)
 		assert_false(haptext_check(slice_str(bad[i]), &c));
 }
 
+static void ages_are_in_seconds(void **state)
+{
+	static const struct {
+		const char *age;
+		uint32_t s;
+	} all[] = {{"0s", 0}, {"7s", 7}, {"1m30s", 90}, {"23h59m", 86340},
+	    {"2d5h", 190800}, {"5m", 300}, {"", 0}, {"5", 0}, {"m", 0},
+	    {"1x", 0}, {"99999999999999s", 0}, {"-1s", 0}};
+	char line[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct haptext_session s;
+
+		(void)snprintf(line, sizeof(line),
+		    "0x55aa: proto=tcpv4 be=main_read srv=a age=%s calls=1",
+		    all[i].age);
+		assert_true(haptext_session(slice_str(line), &s));
+		assert_int_equal(s.age_s, all[i].s);
+	}
+}
+
+static void what_worked_is_no_complaint(void **state)
+{
+	(void)state;
+	assert_true(is_haptext_done(slice_str("New server registered.")));
+	assert_true(is_haptext_done(slice_str("Server deleted.")));
+	assert_true(is_haptext_done(slice_str(
+	    "no need to change the addr, port changed from '1' to '2'")));
+	assert_false(is_haptext_done(slice_str("No such server.")));
+	assert_false(is_haptext_done(slice_str("")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +203,8 @@ int main(void)
 	    cmocka_unit_test(a_backend),
 	    cmocka_unit_test(a_check),
 	    cmocka_unit_test(a_check_rubbish),
+	    cmocka_unit_test(ages_are_in_seconds),
+	    cmocka_unit_test(what_worked_is_no_complaint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

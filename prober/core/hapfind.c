@@ -1,0 +1,289 @@
+/*
+ * hapfind.c - discovery; see hapfind.h. Called by happass.c for each cluster,
+ * each second and whenever HAProxy's process or the members change.
+ *
+ * A server that is added begins with the weight of one that leaves, and gets
+ * its own as the last of its commands: one that was cut off half-way is taken
+ * up like one whose member came back.
+ */
+#include "hapfind.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct finding {
+	const struct hap_find_in *in;
+	struct mono now;
+	struct hap_memory *mem;
+	struct hap_cmds *out;
+	bool missing;
+};
+
+/* "VERB CLUSTER_BACKEND/SERVER REST". A command that does not fit is not
+   said; what it would change is seen again. */
+static void say(struct finding *f, const char *verb, enum hap_backend b,
+    const char *server, const char *rest)
+{
+	struct hap_cmds *out = f->out;
+
+	if (out->n == LIM_HAP_CMDS || !is_hap_safe(server) ||
+	    !is_hap_safe(f->in->snap->cluster))
+		return;
+	int n = snprintf(out->line[out->n], LIM_HAP_CMD, "%s %s_%s/%s%s%s",
+	    verb, f->in->snap->cluster, hap_backend_suffix(b), server,
+	    rest[0] != '\0' ? " " : "", rest);
+	if (n > 0 && n < LIM_HAP_CMD)
+		out->n++;
+}
+
+/* "192.0.2.1:5432", "[2001:db8::1]:5432": as `show stat` has it. */
+static void addr_text(const struct hap_found *m, char out[static HAP_ADDR])
+{
+	bool six = strchr(m->addr, ':') != NULL;
+
+	(void)snprintf(out, HAP_ADDR, "%s%s%s:%u", six ? "[" : "", m->addr,
+	    six ? "]" : "", (unsigned)m->port);
+}
+
+/* What the third way's checks ask, as its lines in the file have it. */
+static void classic_words(
+    const struct hap_words *w, const struct hap_found *m, char *out, size_t n)
+{
+	static const char *const tuned =
+	    "inter 1s fastinter 500ms rise 1 fall 2";
+	static const char *const stock = "inter 3s fall 3 rise 2";
+	bool tls = m->rest_tls;
+
+	(void)snprintf(out, n,
+	    "check port %u %s on-marked-down shutdown-sessions%s%s%s%s",
+	    (unsigned)m->rest_port, w->stock ? stock : tuned,
+	    tls ? " check-ssl verify required ca-file " : "",
+	    tls ? (w->ca[0] != '\0' ? w->ca : "@system-ca") : "",
+	    tls && w->pem[0] != '\0' ? " crt " : "", tls ? w->pem : "");
+}
+
+static void our_words(
+    const struct hap_words *w, enum hap_backend b, char *out, size_t n)
+{
+	char most[32] = "";
+
+	if (b == HAP_FALLBACK)
+		(void)snprintf(
+		    most, sizeof(most), " maxconn %" PRIu32, w->fallback_max);
+	(void)snprintf(out, n,
+	    "check addr %s port %u inter 1s fastinter 500ms downinter 200ms "
+	    "rise 1 fall 3%s",
+	    w->check_addr, (unsigned)w->check_port, most);
+}
+
+static uint32_t free_id(const struct hap_view *v, enum hap_backend b)
+{
+	uint64_t used = 0;
+
+	for (unsigned i = 0; i < v->n; i++)
+		if (v->row[i].backend == b && is_hap_ours(&v->row[i]))
+			used |= UINT64_C(1) << (v->row[i].id - HAP_OURS);
+	for (unsigned i = 0; i < HAP_OURS_N; i++)
+		if ((used & UINT64_C(1) << i) == 0)
+			return HAP_OURS + i;
+	return 0;
+}
+
+/*
+ * What any server begins with: for us as one that belongs elsewhere, for the
+ * third way as one that was not asked yet. Its own checks say better.
+ */
+static void begin_server(
+    struct finding *f, enum hap_backend b, const char *server)
+{
+	char weight[24];
+
+	say(f, "enable health", b, server, "");
+	say(f, "set server", b, server, "state ready");
+	say(f, "set server", b, server,
+	    b < HAP_BACKEND_N ? "health stopping" : "health down");
+	(void)snprintf(weight, sizeof(weight), "weight %u", HAP_OURS_WEIGHT);
+	say(f, "set server", b, server, weight);
+}
+
+static void add_server(struct finding *f, enum hap_backend b, int i)
+{
+	const struct hap_found *m = &f->in->found[i];
+	const char *server = f->in->snap->m[i].server;
+	char words[LIM_HAP_CMD / 2], addr[HAP_ADDR], rest[LIM_HAP_CMD];
+	uint32_t id = free_id(f->in->view, b);
+
+	/* More servers than one look can name, and half of one of them. */
+	if (id == 0 || f->out->n + 5 > LIM_HAP_CMDS)
+		return;
+	if (b < HAP_BACKEND_N)
+		our_words(f->in->words, b, words, sizeof(words));
+	else
+		classic_words(f->in->words, m, words, sizeof(words));
+	addr_text(m, addr);
+	(void)snprintf(rest, sizeof(rest), "%s %s%s id %" PRIu32 " weight %u",
+	    addr, words, f->in->words->send_proxy ? " send-proxy-v2" : "", id,
+	    HAP_OURS_OUT);
+	say(f, "add server", b, server, rest);
+	begin_server(f, b, server);
+	f->missing = true;
+}
+
+static void move_server(
+    struct finding *f, const struct hap_row *r, const struct hap_found *m)
+{
+	char rest[HAP_ADDR + 32];
+
+	(void)snprintf(
+	    rest, sizeof(rest), "addr %s port %u", m->addr, (unsigned)m->port);
+	say(f, "set server", r->backend, r->server, rest);
+}
+
+/* The place of `name` among the followed, or a free one if `make`. */
+static char *followed(struct hap_memory *mem, const char *name, bool make)
+{
+	char *room = NULL;
+
+	for (int i = 0; i < LIM_MEMBERS; i++) {
+		if (strcmp(mem->followed[i], name) == 0)
+			return mem->followed[i];
+		if (room == NULL && mem->followed[i][0] == '\0')
+			room = mem->followed[i];
+	}
+	return make ? room : NULL;
+}
+
+/* The file may well have another address on purpose: it is changed only where
+   it was the member's own. */
+static bool is_followed(
+    struct finding *f, const struct hap_row *r, const char *addr)
+{
+	if (is_hap_ours(r))
+		return true;
+	if (strcmp(r->addr, addr) != 0)
+		return followed(f->mem, r->server, false) != NULL;
+	char *place = followed(f->mem, r->server, true);
+	if (place != NULL)
+		memcpy(place, r->server, LIM_NAME);
+	return true;
+}
+
+static void find_server(struct finding *f, enum hap_backend b, int i)
+{
+	const struct hap_found *m = &f->in->found[i];
+	const char *server = f->in->snap->m[i].server;
+	const struct hap_row *r = hap_row_of(f->in->view, b, server);
+	char addr[HAP_ADDR];
+
+	if (r == NULL) {
+		if (b < HAP_BACKEND_N || m->rest_port != 0)
+			add_server(f, b, i);
+		return;
+	}
+	addr_text(m, addr);
+	if (is_followed(f, r, addr) && strcmp(r->addr, addr) != 0 &&
+	    r->addr[0] != '\0')
+		move_server(f, r, m);
+	if (is_hap_leaving(r)) {
+		begin_server(f, b, server);
+		f->missing = true;
+	}
+}
+
+/* Since when it leaves; now, if there is no room to remember it. */
+static struct mono leaves_since(struct finding *f, const char *server)
+{
+	struct hap_leaving *room = NULL;
+
+	for (int i = 0; i < HAP_LEAVING_N; i++) {
+		struct hap_leaving *l = &f->mem->leaving[i];
+
+		if (strcmp(l->server, server) == 0)
+			return l->since;
+		if (room == NULL && l->server[0] == '\0')
+			room = l;
+	}
+	if (room != NULL &&
+	    slice_copy(slice_str(server), room->server, sizeof(room->server)))
+		room->since = f->now;
+	return f->now;
+}
+
+/* Who is back, or gone, leaves no more. */
+static void forget(struct finding *f)
+{
+	for (int i = 0; i < HAP_LEAVING_N; i++) {
+		struct hap_leaving *l = &f->mem->leaving[i];
+		bool there = false;
+
+		for (unsigned r = 0; r < f->in->view->n && !there; r++)
+			there = is_hap_leaving(&f->in->view->row[r]) &&
+			    strcmp(f->in->view->row[r].server, l->server) == 0;
+		if (!there)
+			l->server[0] = '\0';
+	}
+}
+
+static void remove_server(struct finding *f, const struct hap_row *r)
+{
+	struct mono since = leaves_since(f, r->server);
+	bool over = mono_sub(f->now, since).us >= f->in->patience.us;
+	char weight[24];
+
+	if (!is_hap_leaving(r)) {
+		(void)snprintf(
+		    weight, sizeof(weight), "weight %u", HAP_OURS_OUT);
+		say(f, "set server", r->backend, r->server, weight);
+		say(f, "set server", r->backend, r->server, "state drain");
+		return;
+	}
+	if (r->sessions > 0 && !over)
+		return;
+	say(f, "set server", r->backend, r->server, "state maint");
+	if (r->sessions > 0) /* they end, and the next look removes it */
+		say(f, "shutdown sessions server", r->backend, r->server, "");
+	else
+		say(f, "del server", r->backend, r->server, "");
+}
+
+/* Numeric, so that nothing else can stand in it. */
+static bool is_address(const char *addr)
+{
+	return addr[0] != '\0' &&
+	    addr[strspn(addr, "0123456789abcdefABCDEF.:")] == '\0';
+}
+
+/* Two members whose servers have one name: it is the first one's. */
+static bool is_named_twice(const struct snapshot *s, int i)
+{
+	return hap_member_of(s, s->m[i].server) != i;
+}
+
+bool hap_find(const struct hap_find_in *in, struct mono now,
+    struct hap_memory *mem, struct hap_cmds *out)
+{
+	assert(in != NULL && mem != NULL && out != NULL);
+	struct finding f = {in, now, mem, out, false};
+	if (!in->view->known)
+		return false;
+	for (int b = 0; b < HAP_PLACES_N; b++) {
+		if (!in->view->has[b])
+			continue;
+		for (int i = 0; i < in->snap->n; i++)
+			if (is_address(in->found[i].addr) &&
+			    in->found[i].port != 0 &&
+			    !is_named_twice(in->snap, i))
+				find_server(&f, (enum hap_backend)b, i);
+	}
+	if (!in->may_leave)
+		return f.missing;
+	for (unsigned r = 0; r < in->view->n; r++)
+		if (is_hap_ours(&in->view->row[r]) &&
+		    hap_member_of(in->snap, in->view->row[r].server) == -1)
+			remove_server(&f, &in->view->row[r]);
+	forget(&f);
+	return f.missing;
+}
