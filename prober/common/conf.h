@@ -52,10 +52,10 @@ struct conf_cluster {
 	struct dur lag_grace;                              /* 1 s */
 	struct dur slow_start;                             /* 0: off */
 	enum snap_fallback read_fallback;                  /* primary */
-	bool observe; /* false: HAProxy routes as decided */
-	bool discover, use_proxy_url;                      /* true, false */
-	struct dur leave_timeout;                          /* 10 min */
-	struct dur lag_kill, fallback_max_age;             /* 0: never */
+	bool observe;                 /* false: HAProxy routes as decided */
+	bool discover, use_proxy_url; /* true, false */
+	struct dur leave_timeout;     /* 10 min */
+	struct dur lag_kill, fallback_max_age; /* 0: never */
 	struct conf_haproxy_cluster hap;
 };
 

@@ -356,12 +356,13 @@ void doctor_ask_haproxy(const struct conf *conf, struct doctor_haproxy *out)
 	const char *why;
 
 	memset(out, 0, sizeof(*out));
-	why = hapask(conf->prober.haproxy_socket, "show info", info_line, out);
+	why = hapask(
+	    conf->prober.haproxy_socket.path[0], "show info", info_line, out);
 	out->reachable = why == NULL;
 	(void)snprintf(
 	    out->why, sizeof(out->why), "%s", why != NULL ? why : "");
-	if (hapask(conf->prober.haproxy_master_socket, "show proc", any_line,
-		&out->master) != NULL)
+	if (hapask(conf->prober.haproxy_master_socket.path[0], "show proc",
+		any_line, &out->master) != NULL)
 		out->master = false;
 	out->has_file = read_file(conf->haproxy.file, &out->file);
 	out->has_spoe = read_file(conf->haproxy.spoe_file, &out->spoe);

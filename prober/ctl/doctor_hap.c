@@ -30,7 +30,7 @@ static void running(
 		doctor_say(d, DOCTOR_BAD,
 		    "start it, with `stats socket … mode 660 group haproxy "
 		    "level admin`",
-		    "%s: %s", conf->prober.haproxy_socket, h->why);
+		    "%s: %s", conf->prober.haproxy_socket.path[0], h->why);
 		return;
 	}
 	if (version != 0 && version < HAPROXY_OLDEST)
@@ -48,7 +48,8 @@ static void running(
 		    "start it with -W -S /run/haproxy-master.sock,mode,660,"
 		    "group,haproxy: without it sessions that a reload left "
 		    "behind cannot be closed",
-		    "%s does not answer", conf->prober.haproxy_master_socket);
+		    "%s does not answer",
+		    conf->prober.haproxy_master_socket.path[0]);
 	if (h->files > 0 && h->maxconn > 0 && h->files < 2 * h->maxconn)
 		doctor_say(d, DOCTOR_BAD,
 		    "raise LimitNOFILE of the service, or lower maxconn",

@@ -81,8 +81,11 @@ static void sockets(struct doctor *d, const struct conf *conf)
 			socket_file(d, conf, "agent.listen",
 			    conf->agent.listen[i].path);
 	socket_file(d, conf, "agent.desk_socket", conf->agent.desk_socket);
-	haproxy_socket(d, conf, conf->prober.haproxy_socket);
-	haproxy_socket(d, conf, conf->prober.haproxy_master_socket);
+	for (uint8_t i = 0; i < conf->prober.haproxy_socket.n; i++)
+		haproxy_socket(d, conf, conf->prober.haproxy_socket.path[i]);
+	for (uint8_t i = 0; i < conf->prober.haproxy_master_socket.n; i++)
+		haproxy_socket(
+		    d, conf, conf->prober.haproxy_master_socket.path[i]);
 }
 
 /* Does somebody listen on this port of this host? */

@@ -34,8 +34,8 @@ static uint64_t serving(const struct conf *c)
 {
 	uint64_t pid = 0;
 
-	if (hapask(c->prober.haproxy_socket, "show info", line_cb, &pid) !=
-	    NULL)
+	if (hapask(c->prober.haproxy_socket.path[0], "show info", line_cb,
+		&pid) != NULL)
 		return 0;
 	return pid;
 }
@@ -93,7 +93,7 @@ static bool order(
 	case CONF_RELOAD_PACEMAKER:
 		return tell(pacemaker, why);
 	case CONF_RELOAD_SOCKET:
-		return by_socket(c->prober.haproxy_master_socket, why);
+		return by_socket(c->prober.haproxy_master_socket.path[0], why);
 	}
 	assert(false && "no way to reload");
 	return false;

@@ -65,8 +65,8 @@ static void put_global(FILE *f, const struct conf *c)
 	    "    # descriptors each, so below half of the limit (often "
 	    "20,000).\n"
 	    "    maxconn %u\n",
-	    h->user, c->group, c->prober.haproxy_socket, c->group, h->log,
-	    (unsigned)h->maxconn);
+	    h->user, c->group, c->prober.haproxy_socket.path[0], c->group,
+	    h->log, (unsigned)h->maxconn);
 	render_extra(f, &h->extra_global);
 }
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "haptext.h"
 
 static const char *const show_proc[] = {
