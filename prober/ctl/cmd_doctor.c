@@ -11,6 +11,10 @@
 
 static const struct args_option options[] = {
     {ARGS_FLAG, "quiet", 'q', NULL, "only what is not right", 0, 0},
+    {ARGS_TEXT, "haproxy-file", '\0', "FILE",
+	"HAProxy's configuration, default haproxy.file", 0, 0},
+    {ARGS_TEXT, "spoe-file", '\0', "FILE",
+	"the one beside it, default haproxy.spoe_file", 0, 0},
     {.kind = ARGS_END},
 };
 
@@ -120,6 +124,12 @@ static int run(struct ctl *ctl, const struct args *args)
 	topology = ctl_topology(ctl);
 	if (d.found != NULL && h != NULL && topology != NULL) {
 		doctor_host(&d, conf);
+		h->path = is_arg(args, "haproxy-file")
+		    ? args_text(args, "haproxy-file")
+		    : conf->haproxy.file;
+		h->spoe_path = is_arg(args, "spoe-file")
+		    ? args_text(args, "spoe-file")
+		    : conf->haproxy.spoe_file;
 		doctor_ask_haproxy(conf, h);
 		doctor_haproxies(&d, conf, h);
 		for (uint16_t i = 0; i < conf->cluster_n; i++)

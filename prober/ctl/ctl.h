@@ -44,7 +44,7 @@ struct command {
 
 extern const struct command cmd_status, cmd_watch, cmd_explain, cmd_events,
     cmd_report, cmd_drain, cmd_undrain, cmd_force, cmd_unforce, cmd_hold,
-    cmd_resume, cmd_observe, cmd_who, cmd_render, cmd_doctor;
+    cmd_resume, cmd_observe, cmd_who, cmd_render, cmd_doctor, cmd_init;
 
 /* "patroutectl: …" on standard error, cleaned. Gives: CTL_FAILED. */
 int ctl_fail(const struct ctl *ctl, const char *fmt, ...)

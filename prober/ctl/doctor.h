@@ -97,6 +97,7 @@ void doctor_clocks(struct doctor *d, const struct doctor_cluster *c);
 int doctor_version(const char *text);
 
 struct doctor_haproxy {
+	const char *path, *spoe_path; /* its files: the caller's */
 	bool reachable, master;
 	char why[DOCTOR_WHY];
 	char version[24];
@@ -115,7 +116,7 @@ void doctor_maxconn(struct doctor *d, const struct doctor_cluster *c,
 struct ctl;
 void doctor_ask_cluster(struct ctl *ctl, const struct conf_cluster *own,
     const cJSON *topology_cluster, struct doctor_cluster *out);
-void doctor_ask_haproxy(const struct conf *conf, struct doctor_haproxy *out);
+void doctor_ask_haproxy(const struct conf *conf, struct doctor_haproxy *h);
 /* Sockets, ports and certificates of this host: asked and judged. */
 void doctor_host(struct doctor *d, const struct conf *conf);
 

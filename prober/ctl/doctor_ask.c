@@ -351,19 +351,17 @@ static bool read_file(const char *path, struct hapcfg *cfg)
 	return true;
 }
 
-void doctor_ask_haproxy(const struct conf *conf, struct doctor_haproxy *out)
+void doctor_ask_haproxy(const struct conf *conf, struct doctor_haproxy *h)
 {
 	const char *why;
 
-	memset(out, 0, sizeof(*out));
 	why = hapask(
-	    conf->prober.haproxy_socket.path[0], "show info", info_line, out);
-	out->reachable = why == NULL;
-	(void)snprintf(
-	    out->why, sizeof(out->why), "%s", why != NULL ? why : "");
+	    conf->prober.haproxy_socket.path[0], "show info", info_line, h);
+	h->reachable = why == NULL;
+	(void)snprintf(h->why, sizeof(h->why), "%s", why != NULL ? why : "");
 	if (hapask(conf->prober.haproxy_master_socket.path[0], "show proc",
-		any_line, &out->master) != NULL)
-		out->master = false;
-	out->has_file = read_file(conf->haproxy.file, &out->file);
-	out->has_spoe = read_file(conf->haproxy.spoe_file, &out->spoe);
+		any_line, &h->master) != NULL)
+		h->master = false;
+	h->has_file = read_file(h->path, &h->file);
+	h->has_spoe = read_file(h->spoe_path, &h->spoe);
 }

@@ -29,6 +29,7 @@ static const struct command *const commands[] = {
     &cmd_who,
     &cmd_render,
     &cmd_doctor,
+    &cmd_init,
     NULL,
 };
 
