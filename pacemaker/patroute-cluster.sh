@@ -89,10 +89,8 @@ remove()
 # remove_constraints ID: those that name this resource.
 remove_constraints()
 {
-	for by in "@rsc='$1'" "@with-rsc='$1'" "@first='$1'" "@then='$1'" \
-	    ".//resource_ref[@id='$1']"; do
-		remove "//constraints/*[$by]"
-	done
+	remove "//constraints/*[@rsc='$1' or @with-rsc='$1' or @first='$1' or
+@then='$1' or .//resource_ref[@id='$1']]"
 }
 
 # is_same FILE FILE
@@ -124,13 +122,14 @@ finish()
 	exit
 }
 
-# What differs.
+# What would change, and no more.
 show()
 {
 	for file in now next; do
 		words "$work/$file" >"$work/$file.words"
 	done
 	diff -U 1 "$work/now.words" "$work/next.words" | sed 1,2d
+	exit
 }
 
 # The cluster becomes the copy. Sets now.
@@ -246,7 +245,7 @@ resources()
 	} | clone patroute-spoa
 	{
 		parameters haproxy
-		meta haproxy migration-threshold 1 failure-timeout 10s
+		meta haproxy migration-threshold 1 failure-timeout 5s
 		operations haproxy 1 30
 	} | clone haproxy
 	[ -z "$address" ] || address_resource

@@ -4,3 +4,5 @@
 # seen on busy ones.
 patroute_pytest(wire_ocf_agents wire 300 ocf_agents.py)
 patroute_pytest(wire_ocf_haproxy wire 300 ocf_haproxy.py)
+# Pacemaker's scheduler alone, on the cluster that pacemaker/setup makes.
+patroute_pytest(wire_ocf_places wire 120 ocf_places.py)

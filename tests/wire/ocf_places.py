@@ -1,0 +1,411 @@
+"""
+Where the cluster puts the address, by crm_simulate: Pacemaker's own scheduler
+on the cluster that pacemaker/setup makes of a patroute.conf. What is expected
+stands in each test, written by hand.
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from wire_lib import BUILD, folder
+
+__all__ = ["folder"]
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+PROBER = BUILD / "prober" / "patroute-prober"
+HOSTS = ("hap1", "hap2", "hap3")
+VIP = "patroute-vip"
+CLONES = ("patroute-prober", "patroute-spoa", "haproxy")
+ALL = set(HOSTS)
+CONF = """
+cluster main { etcd = "http://10.0.0.1:2379" }
+listen write { port = 5000 target = primary }
+"""
+ADDRESS = 'vip { address = "192.168.34.85/24" nic = eth0 }'
+# "haproxy" is also the name of classic groups' primitives.
+GROUP = """
+<group id="HAproxyGroup">
+<primitive id="VIP" class="ocf" provider="heartbeat" type="IPaddr2">
+<instance_attributes id="VIP-a"><nvpair id="VIP-a-ip" name="ip"
+ value="192.168.34.85"/><nvpair id="VIP-a-label" name="iflabel" value="vip"/>
+</instance_attributes><operations><op id="VIP-monitor-10s" name="monitor"
+ interval="10s"/></operations></primitive>
+<primitive id="HAproxy" class="systemd" type="haproxy"/></group>"""
+PREFERS = """
+<rsc_location id="prefers" rsc="HAproxyGroup" node="hap2" score="5"/>"""
+
+
+def empty(hosts=HOSTS):
+    nodes = "".join(f'<node id="{i}" uname="{h}"/>'
+                    for i, h in enumerate(hosts, 1))
+    states = "".join(
+        f'<node_state id="{i}" uname="{h}" in_ccm="true" crmd="online"'
+        f' join="member" expected="member"><transient_attributes id="{i}">'
+        f'<instance_attributes id="status-{i}"/></transient_attributes>'
+        '</node_state>' for i, h in enumerate(hosts, 1))
+    return ET.fromstring(
+        '<cib crm_feature_set="3.16.1" validate-with="pacemaker-3.9" epoch="1"'
+        ' num_updates="0" admin_epoch="0" have-quorum="1" dc-uuid="1">'
+        '<configuration><crm_config><cluster_property_set'
+        ' id="cib-bootstrap-options"/></crm_config>'
+        f'<nodes>{nodes}</nodes><resources/><constraints/></configuration>'
+        f'<status>{states}</status></cib>')
+
+
+class Cluster:
+    """A cluster's information base, in a file."""
+
+    def __init__(self, folder, root):
+        self.folder = pathlib.Path(folder)
+        self.root = root
+
+    def write(self):
+        path = self.folder / "cib.xml"
+        path.write_bytes(ET.tostring(self.root))
+        return path
+
+    def tool(self, *args, ok=True):
+        path = self.write()
+        done = subprocess.run(
+            [str(a) for a in args], text=True, capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env={"PATH": os.environ["PATH"], "CIB_file": str(path),
+                 "PATROUTE_PROBER": str(PROBER)})
+        assert (done.returncode == 0) == ok, done.stdout + done.stderr
+        self.root = ET.parse(path).getroot()
+        return done.stdout + done.stderr
+
+    def setup(self, *args, conf=ADDRESS, ok=True):
+        path = self.folder / "patroute.conf"
+        path.write_text(CONF + conf)
+        return self.tool(TOP / "pacemaker" / "setup", "--config", path, *args,
+                         ok=ok)
+
+    def teardown(self, *args):
+        return self.tool(TOP / "pacemaker" / "teardown", *args)
+
+    def says(self, **health):
+        """What each host's monitor says; nothing of those that are None."""
+        for state in self.root.iter("node_state"):
+            place = state.find("transient_attributes/instance_attributes")
+            host = state.get("uname")
+            for old in list(place):
+                if old.get("name") == "patroute-health":
+                    place.remove(old)
+            if health.get(host) is not None:
+                ET.SubElement(place, "nvpair", id=f"health-{host}",
+                              name="patroute-health", value=str(health[host]))
+        return self
+
+    def does(self, *options):
+        """What Pacemaker does now; its outcome becomes the cluster."""
+        after, graph = self.folder / "after.xml", self.folder / "graph.xml"
+        done = subprocess.run(
+            ["crm_simulate", "--output-as=xml", "--xml-file", self.write(),
+             "--simulate", "--save-output", after, "--save-graph", graph,
+             *options], check=True, text=True, stdout=subprocess.PIPE)
+        self.root = ET.parse(after).getroot()
+        return Outcome(ET.fromstring(done.stdout), ET.parse(graph).getroot())
+
+
+class Outcome:
+    def __init__(self, said, graph):
+        self.graph = graph
+        self.did = [(a.get("op"), a.get("resource"), a.get("node"))
+                    for a in said.iterfind("transition/rsc_action")
+                    if a.get("op") != "monitor"]
+        self.on = {}
+        for r in said.iterfind("revised_cluster_status/resources//resource"):
+            where = self.on.setdefault(r.get("id"), set())
+            where.update(n.get("name") for n in r.iter("node"))
+
+    def waits_for(self, key, other):
+        """Does an action wait for another, through whatever there is
+        between?"""
+        inputs = {}
+        for synapse in self.graph.iter("synapse"):
+            for action in synapse.find("action_set"):
+                inputs[action.get("operation_key") + "@" +
+                       action.get("on_node", "")] = [
+                           t[0].get("operation_key") + "@" +
+                           t[0].get("on_node", "")
+                           for t in synapse.iter("trigger")]
+        assert key in inputs and other in inputs, sorted(inputs)
+        seen, queue = set(), [key]
+        while queue:
+            for one in inputs.get(queue.pop(), ()):
+                if one not in seen:
+                    seen.add(one)
+                    queue.append(one)
+        return other in seen
+
+
+@pytest.fixture
+def fresh(folder):
+    return Cluster(folder, empty())
+
+
+@pytest.fixture(scope="module")
+def settled():
+    """Set up and running, all well, the address on hap1."""
+    with tempfile.TemporaryDirectory(prefix="patroute-places-") as folder:
+        fresh = Cluster(folder, empty())
+        fresh.setup()
+        now = fresh.says(hap1=100, hap2=100, hap3=100).does()
+        assert now.on == {VIP: {"hap1"}, **{c: ALL for c in CLONES}}
+        assert fresh.does().did == []
+        return ET.tostring(fresh.root)
+
+
+@pytest.fixture
+def cluster(folder, settled):
+    return Cluster(folder, ET.fromstring(settled))
+
+
+def move(start, end):
+    return [("stop", VIP, start), ("start", VIP, end)]
+
+
+# --- the host that has it -----------------------------------------------------
+
+@pytest.mark.parametrize("how", ["--node-down", "--node-fail"])
+def test_a1_a_host_is_lost(cluster, how):
+    """The address goes, and nothing else is touched anywhere."""
+    now = cluster.does(how, "hap1")
+    assert now.did == [("start", VIP, "hap2")]
+    assert all(now.on[c] == {"hap2", "hap3"} for c in CLONES)
+
+
+@pytest.mark.parametrize("daemon", ["patroute-prober", "patroute-spoa"])
+@pytest.mark.parametrize("rc", [1, 7])
+def test_a2_a_daemon_of_ours_fails(cluster, daemon, rc):
+    """It is started again where it was, however often: once, the fifth time."""
+    for _ in range(5):
+        now = cluster.does("--op-inject", f"{daemon}_monitor_2000@hap1={rc}")
+        assert now.did == [("stop", daemon, "hap1"),
+                           ("start", daemon, "hap1")]
+        assert now.on[VIP] == {"hap1"}
+
+
+def test_a3_a_daemon_of_ours_cannot_start(cluster):
+    """The address stays without both: the third way serves."""
+    for daemon in ("patroute-prober", "patroute-spoa"):
+        for state in cluster.root.iter("node_state"):
+            if state.get("uname") == "hap1":
+                place = state.find("transient_attributes/instance_attributes")
+                ET.SubElement(place, "nvpair", id=f"fail-{daemon}",
+                              name=f"fail-count-{daemon}#start_0",
+                              value="INFINITY")
+        now = cluster.does()
+        assert now.did == [("stop", daemon, "hap1")]
+    assert cluster.says(hap2=100, hap3=100).does().did == []
+    assert now.on[VIP] == {"hap1"}
+
+
+@pytest.mark.parametrize("rc", [1, 7])
+def test_a4_haproxy_fails(cluster, rc):
+    """The address goes where one runs, and waits for no stop of the old."""
+    now = cluster.does("--op-inject", f"haproxy_monitor_1000@hap1={rc}")
+    assert now.on == {VIP: {"hap2"}, "haproxy": ALL - {"hap1"},
+                      "patroute-prober": ALL, "patroute-spoa": ALL}
+    assert not now.waits_for("patroute-vip_start_0@hap2",
+                             "haproxy_stop_0@hap1")
+    assert now.waits_for("haproxy_stop_0@hap1", "patroute-vip_stop_0@hap1")
+
+
+def test_a5_haproxy_fails_elsewhere(cluster):
+    now = cluster.does("--op-inject", "haproxy_monitor_1000@hap2=7")
+    assert now.did == [("stop", "haproxy", "hap2")]
+
+
+def test_a6_haproxy_fails_everywhere(cluster):
+    """Nowhere is better: it stays, and is there when one comes back."""
+    inject = [x for h in HOSTS
+              for x in ("--op-inject", f"haproxy_monitor_1000@{h}=7")]
+    now = cluster.does(*inject)
+    assert now.on[VIP] == {"hap1"} and now.on["haproxy"] == set()
+
+
+# --- what the monitors say ----------------------------------------------------
+
+@pytest.mark.parametrize("said", [
+    (60, 100, 100),         # no agent, nor the DCS
+    (80, 100, 100),
+    (None, 100, 100),       # no prober
+    (0, 0, 0),              # whatever it is, all have it
+    (60, 60, 60),
+    (None, None, None),
+    (100, 100, 0),
+    (0, 0, None),           # one that says nothing is not known to be better
+    (100, 100, 100),        # so says each where no database leads
+])
+def test_b1_it_stays(cluster, said):
+    now = cluster.says(**dict(zip(HOSTS, said))).does()
+    if said == (0, 0, None):
+        assert now.did == move("hap1", "hap3")
+    else:
+        assert now.did == []
+
+
+@pytest.mark.parametrize("said,to", [
+    ((0, 100, 100), "hap2"),
+    ((0, 60, 100), "hap3"),
+    ((0, 60, 60), "hap2"),
+    ((0, 0, 60), "hap3"),
+    ((0, None, 0), "hap2"),
+])
+def test_b2_a_host_has_fallen(cluster, said, to):
+    """The address alone moves, to the best of the others; and stays there."""
+    now = cluster.says(**dict(zip(HOSTS, said))).does()
+    assert now.did == move("hap1", to)
+    assert cluster.says(hap1=100, hap2=100, hap3=100).does().did == []
+
+
+def test_b3_if_it_has_to_move_then_to_a_better_host(cluster):
+    cluster.says(hap1=100, hap2=60, hap3=100)
+    assert cluster.does("--node-down", "hap1").on[VIP] == {"hap3"}
+
+
+def test_b4_health_is_less_than_a_haproxy(cluster):
+    """A host that runs one and has fallen is better than one without."""
+    cluster.says(hap1=0, hap2=100, hap3=0)
+    now = cluster.does("--op-inject", "haproxy_monitor_1000@hap2=7")
+    assert now.on[VIP] == {"hap1"}
+
+
+# --- what people do -----------------------------------------------------------
+
+def standby(cluster, host):
+    for node in cluster.root.iter("node"):
+        if node.get("uname") == host:
+            at = ET.SubElement(node, "instance_attributes", id=f"nodes-{host}")
+            ET.SubElement(at, "nvpair", id=f"standby-{host}", name="standby",
+                          value="on")
+
+
+def test_c1_standby(cluster):
+    """The address leaves first; HAProxy's connections may end after that, and
+    the address does not wait for it on the other host."""
+    standby(cluster, "hap1")
+    now = cluster.does()
+    assert now.on == {VIP: {"hap2"}, **{c: ALL - {"hap1"} for c in CLONES}}
+    for clone in CLONES:
+        assert not now.waits_for("patroute-vip_start_0@hap2",
+                                 f"{clone}_stop_0@hap1")
+    assert now.waits_for("haproxy_stop_0@hap1", "patroute-vip_stop_0@hap1")
+
+
+def test_c2_quorum_is_lost(cluster):
+    """A host that is cut off serves nobody's address."""
+    now = cluster.does("--quorum", "false", "--node-down", "hap2",
+                       "--node-down", "hap3")
+    assert now.on[VIP] == set()
+
+
+def test_c3_other_hosts(folder):
+    """A cluster may have hosts that are no load balancers."""
+    cluster = Cluster(folder, empty((*HOSTS, "other")))
+    hosts = ADDRESS.replace("}", "hosts = { hap1, hap2, hap3 } }")
+    cluster.setup(conf=hosts)
+    now = cluster.does()
+    assert now.on == {VIP: {"hap1"}, **{c: ALL for c in CLONES}}
+    assert "nothing to change" in cluster.setup(conf=hosts)
+    said = cluster.setup(conf=hosts.replace("hap3", "hap4"), ok=False)
+    assert "vip.hosts: hap4 is not in the cluster" in said
+
+
+def test_c4_no_address(fresh):
+    fresh.setup(conf="")
+    assert fresh.does().on == {c: ALL for c in CLONES}
+
+
+# --- setup itself -------------------------------------------------------------
+
+def configuration(cluster):
+    return ET.tostring(cluster.root.find("configuration"))
+
+
+def test_d1_once_and_again(fresh):
+    before = configuration(fresh)
+    assert VIP in fresh.setup("--dry-run")
+    assert configuration(fresh) == before
+    fresh.setup()
+    made = configuration(fresh)
+    assert made != before
+    assert "nothing to change" in fresh.setup()
+    assert configuration(fresh) == made
+    # What somebody added stays, what they changed does not.
+    for nv in fresh.root.iter("nvpair"):
+        if nv.get("name") == "arp_count_refresh":
+            nv.set("value", "7")
+    fresh.tool("crm_resource", "--resource", "haproxy", "--set-parameter",
+               "drain", "--parameter-value", "9")
+    fresh.setup()
+    values = {nv.get("name"): nv.get("value")
+              for nv in fresh.root.iter("nvpair")}
+    assert values["arp_count_refresh"] == "1" and values["drain"] == "9"
+    assert values["no-quorum-policy"] == "stop"
+    assert values["stonith-enabled"] == "false"
+    fresh.setup("--set", "haproxy.socket=/run/a&b.sock")
+    assert '"/run/a&amp;b.sock"' in configuration(fresh).decode()
+
+
+def test_d2_fencing_stays_as_it_is(fresh):
+    ET.SubElement(fresh.root.find(".//resources"), "primitive", id="fence",
+                  type="fence_ipmilan", **{"class": "stonith"})
+    fresh.setup()
+    assert "stonith-enabled" not in configuration(fresh).decode()
+
+
+def test_d3_a_classic_group(fresh):
+    """Its address keeps its name and what it had; all else of it goes."""
+    fresh.root.find(".//resources").append(ET.fromstring(GROUP))
+    fresh.root.find(".//constraints").append(ET.fromstring(PREFERS))
+    fresh.setup()
+    now = fresh.does()
+    assert now.on == {"VIP": {"hap1"}, **{c: ALL for c in CLONES}}
+    text = configuration(fresh).decode()
+    assert "HAproxy" not in text and "prefers" not in text
+    assert 'name="iflabel"' in text and text.count('name="nic"') == 1
+    assert 'id="VIP-monitor-10s"' not in text
+    assert "nothing to change" in fresh.setup()
+
+
+def test_d4_a_group_of_more(fresh):
+    group = ET.fromstring(GROUP)
+    ET.SubElement(group, "primitive", id="mail", provider="heartbeat",
+                  type="MailTo", **{"class": "ocf"})
+    fresh.root.find(".//resources").append(group)
+    before = configuration(fresh)
+    assert "holds mail besides" in fresh.setup(ok=False)
+    assert configuration(fresh) == before
+
+
+def test_d5_torn_down(cluster):
+    before = configuration(cluster)
+    cluster.teardown("--dry-run")
+    assert configuration(cluster) == before
+    cluster.teardown("--keep-address")
+    assert cluster.does().on == {VIP: {"hap1"}}
+    cluster.setup()
+    cluster.teardown()
+    assert cluster.does().on == {}
+    assert "patroute" not in configuration(cluster).decode()
+    assert "nothing to change" in cluster.teardown()
+
+
+def test_d6_without_pacemakers_tools(folder):
+    path = folder / "bin"
+    path.mkdir()
+    for tool in ("sh", "readlink", "dirname", "mktemp"):
+        (path / tool).symlink_to(shutil.which(tool))
+    for program in ("setup", "teardown"):
+        done = subprocess.run([TOP / "pacemaker" / program], text=True,
+                              capture_output=True, env={"PATH": str(path)})
+        assert done.returncode == 1
+        assert "no cibadmin here, expected Pacemaker's" in done.stderr
