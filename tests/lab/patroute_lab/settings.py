@@ -1,5 +1,6 @@
 """The options of `lab up --set KEY=VALUE`: one table."""
 
+import pathlib
 import re
 
 from .errors import LabError
@@ -41,6 +42,13 @@ def _scope(text):
     return text
 
 
+def _newest_postgresql():
+    """Of those installed; each release of Debian has one of its own."""
+    found = [int(p.parts[-3]) for p in
+             pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres")]
+    return str(max(found, default=15))
+
+
 # key: (default, parser, help). The defaults of Patroni's timings are
 # Patroni's own: what the classic way is measured with.
 TABLE = {
@@ -52,7 +60,8 @@ TABLE = {
                       "knows, the last ones; patroute knows all"),
     "found_by": ("etcd", _choice("etcd", "patroni"),
                  "what tells patroute the members; etcd tells the leader too"),
-    "pg_version": ("15", _number(10, 99), "PostgreSQL's major version"),
+    "pg_version": (_newest_postgresql(), _number(10, 99),
+                   "PostgreSQL's major version"),
     "pg_tmpfs": ("", _size,
                  "size of a tmpfs for each data directory; none = disk"),
     "scope": ("main", _scope, "Patroni's; SCOPE/GROUP as Citus has it"),
