@@ -108,6 +108,9 @@ enum ev_rc pg_error_of_libpq(const char *text)
 	size_t i;
 
 	assert(text != NULL);
+	/* libpq 17 has no word for a socket that it could not make. */
+	if (text[0] == '\0')
+		return EV_RC_LOCAL;
 	/* The server's own exhaustion, sent before it can say an SQLSTATE. */
 	if (strstr(text, "could not fork") != NULL)
 		return EV_RC_BUSY;

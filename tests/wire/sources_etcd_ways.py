@@ -4,6 +4,7 @@ Each scenario waits more than it works, so all of them run beside each other.
 """
 import base64
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -15,6 +16,9 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 from sources_etcd import LEADER, PREFIX, FakeEtcd, Swallower, at_once, b64, \
     beside, member, patient
@@ -408,7 +412,22 @@ class Ca:
         subprocess.run(["openssl", *args], check=True, capture_output=True,
                        cwd=self.folder)
 
-    def issue(self, name, alt, subject="/O=test", days="2"):
+    def expired(self, name, alt):
+        """One whose time is over; by hand, for not each openssl makes it."""
+        cert, key = self.issue(name, alt)
+        was = x509.load_pem_x509_certificate(pathlib.Path(cert).read_bytes())
+        signer = serialization.load_pem_private_key(
+            pathlib.Path(self.folder, f"{self.name}.key").read_bytes(), None)
+        ago = datetime.datetime(2020, 1, 1)
+        new = x509.CertificateBuilder(
+            was.issuer, was.subject, was.public_key(), was.serial_number, ago,
+            ago + datetime.timedelta(days=1), list(was.extensions))
+        pathlib.Path(cert).write_bytes(
+            new.sign(signer, hashes.SHA256()).public_bytes(
+                serialization.Encoding.PEM))
+        return cert, key
+
+    def issue(self, name, alt, subject="/O=test"):
         """(certificate, key)"""
         base = f"{self.folder}/{name}"
         pathlib.Path(base + ".ext").write_text(
@@ -418,7 +437,7 @@ class Ca:
                  "-out", base + ".csr")
         self.run("x509", "-req", "-in", base + ".csr", "-CA", self.path,
                  "-CAkey", f"{self.folder}/{self.name}.key",
-                 "-CAcreateserial", "-days", days, "-extfile", base + ".ext",
+                 "-CAcreateserial", "-days", "2", "-extfile", base + ".ext",
                  "-out", base + ".pem")
         return base + ".pem", base + ".key"
 
@@ -452,7 +471,7 @@ def test_tls():
                 contextlib.ExitStack() as stack:
             e.put(LEADER, "node1")
             bad = [stack.enter_context(tls_server(*each)).port for each in (
-                ca.issue("expired", here, days="-1"),
+                ca.expired("expired", here),
                 ca.issue("elsewhere", "IP:127.0.0.2"),
                 wrong.issue("foreign", here))]
             shown = [f"cert={mine}", f"key={my_key}"]

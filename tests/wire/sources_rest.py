@@ -102,6 +102,8 @@ def resets(_, conn):
                     b"\x01\0\0\0\0\0\0\0")
 
 
+# curl 7.88 calls it an error of receiving, 8.14 an answer too large.
+TOO_MANY = ("lost", "parse")
 BOMB = gzip.compress(b" " * 10_000_000)
 CASES = {
     "garbage": (answers(b"\x00\xff garbage\r\n\r\n"), "parse"),
@@ -125,7 +127,7 @@ CASES = {
         b"x" * 400_000), "limit"),
     "for ever": (forever, "limit"),
     "many headers": (answers(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000 +
-                             b"\r\n"), "lost"),
+                             b"\r\n"), TOO_MANY),
     "drip": (drip, "timeout"), "drip head": (drip_head, "timeout"),
     "silent": (silent, "timeout"), "resets": (resets, "lost"),
     "closes": (answers(b""), "lost"),
@@ -139,7 +141,8 @@ def test_hostile(what):
         fds = None
         for _ in range(2):
             got = d.item("ask")
-            assert got["rc"] == want
+            assert got["rc"] in want if want is TOO_MANY else \
+                got["rc"] == want
             took = got["at"] - got["asked"]
             assert took < 2_000_000
             assert want != "timeout" or took >= 800_000

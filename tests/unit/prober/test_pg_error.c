@@ -95,7 +95,7 @@ static const struct {
     {AT "could not fork new process for connection: "
 	"Resource temporarily unavailable\n",
 	EV_RC_BUSY},
-    {"", EV_RC_PARSE},
+    {"", EV_RC_LOCAL},
 };
 
 static void test_sentences(void **state)
