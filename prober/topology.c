@@ -253,6 +253,8 @@ static void add_verdict(cJSON *o, struct cluster *c, struct mono now)
 	else
 		(void)cJSON_AddNumberToObject(o, "evidence_age_ms", age);
 	(void)cJSON_AddBoolToObject(o, "usable", age != FEED_AGE_STALE);
+	(void)cJSON_AddStringToObject(o, "fallback",
+	    s->fallback == SNAP_FALLBACK_PRIMARY ? "primary" : "none");
 	(void)cJSON_AddBoolToObject(o, "planned", s->planned);
 	(void)cJSON_AddBoolToObject(o, "transition", s->transition);
 	add_u64(o, "seq", s->seq);

@@ -71,6 +71,8 @@ void topology_summary(struct cJSON *o, struct cluster *c, struct mono now)
 	(void)cJSON_AddNumberToObject(o, "changes", (double)c->changes);
 	cJSON *dcs = cJSON_AddObjectToObject(o, "dcs");
 	(void)cJSON_AddBoolToObject(dcs, "configured", d->configured);
+	add_text(
+	    dcs, "leader", d->leader_name[0] != '\0' ? d->leader_name : NULL);
 	(void)cJSON_AddBoolToObject(dcs, "pause", d->pause);
 	(void)cJSON_AddBoolToObject(dcs, "standby_cluster", d->standby_cluster);
 	add_known(dcs, "age_ms",
@@ -82,4 +84,5 @@ void topology_summary(struct cJSON *o, struct cluster *c, struct mono now)
 	(void)cJSON_AddNumberToObject(
 	    max, "dcs", (double)c->policy.max_age_dcs.us / 1000.0);
 	add_members(o, s);
+	topology_control(o, c, now);
 }

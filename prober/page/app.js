@@ -275,9 +275,10 @@ function wires_of(view, rects)
 		if (!from || !to || up === m || !m.live || (m === leader))
 			return [];
 		const below = to.left < from.left + from.width;
-		return [
-			{...arrow_path(from, to, below), streaming: m.streaming}
-		];
+		return [{
+			...arrow_path(from, to, below),
+			streaming: up.live ? m.streaming : false
+		}];
 	});
 }
 

@@ -153,6 +153,9 @@ const SHAPE = {
 	read: "M-5,5L0,-6L5,5Z",
 	member: "M-5,-5H5V5H-5Z",
 	dcs: "M-6,-2H-2V-6H2V-2H6V2H2V6H-2V2H-6Z",
+	control: "M-6,-3H6V3H-6Z",
+	source: "M-5,-5L0,6L5,-5Z",
+	haproxy: "M-6,0L-3,-5H3L6,0L3,5H-3Z",
 	report: "M0,-7L2,-2L7,-2L3,2L5,7L0,4L-5,7L-3,2L-7,-2L-2,-2Z",
 	other: "M-4,0A4,4 0 1 1 4,0A4,4 0 1 1 -4,0Z",
 };
@@ -165,7 +168,7 @@ export function shape_of(type)
 export function mark(type)
 {
 	return h("svg", {
-		class: `mark ${shape_of(type)}`,
+		class: `mark of-${shape_of(type)}`,
 		width: 16,
 		height: 16,
 		viewBox: "-8 -8 16 16",
@@ -210,7 +213,7 @@ export function time_line(events, now_ms, width)
 				m === 0 ? "now" : `${m} min`)]),
 	    near.map((e) => h("g", {
 		    key: e.id,
-		    class: `mark ${shape_of(e.type)}`,
+		    class: `mark of-${shape_of(e.type)}`,
 		    transform: `translate(${x(e.at_ms)},16)`
 	    },
 			 h("title", null, `${clock(e.at, true)} ${e.text}`),

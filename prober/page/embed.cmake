@@ -26,8 +26,9 @@ foreach(file IN LISTS FILES)
 	string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
 	string(APPEND arrays
 		"static const unsigned char file_${i}[] = {${bytes}};\n")
-	string(APPEND table "    {\"${path}\", \"${type_${ext}}\", \"\\\"${sum}\\\"\","
-		" file_${i}, sizeof(file_${i})},\n")
+	set(type "${type_${ext}}")
+	string(APPEND table "    {\"${path}\", \"${type}\", "
+		"\"\\\"${sum}\\\"\", file_${i}, sizeof(file_${i})},\n")
 	math(EXPR i "${i} + 1")
 endforeach()
 file(WRITE "${OUT}" "/* Made of prober/page by embed.cmake. */\n"

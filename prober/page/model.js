@@ -8,6 +8,7 @@ import {ROLE,
 	WAY,
 	and,
 	bytes,
+	known,
 	lasting,
 	list,
 	num,
@@ -15,6 +16,7 @@ import {ROLE,
 	shown} from "./text.js";
 import {
 	LEVELS,
+	reason_of,
 	counted_problems,
 	judged,
 	member_problems,
@@ -82,8 +84,9 @@ function source_of(source, raw, max_ms)
 		max_ms,
 		asked: rc !== "none" || age_ms !== null,
 		old: oldness(age_ms, max_ms),
-		trouble: rc === "ok" || rc === "none" ? "" :
-							RC[rc] || shown(rc, 40)
+		trouble: rc === "ok" || rc === "none" ?
+		    "" :
+		    known(RC, rc) || shown(rc, 40)
 	};
 }
 
@@ -103,7 +106,7 @@ function evidence_of(m, c)
 	];
 }
 
-function state_of(e)
+function state_of(e, live)
 {
 	const rest = obj(e.rest), dcs = obj(e.dcs), sql = obj(e.sql);
 	const words = [shown(rest.state || dcs.state, 40) || "state unknown"];
@@ -112,6 +115,8 @@ function state_of(e)
 		words.push(sql.in_recovery ? "in recovery" : "accepts writes");
 	if (rest.pending_restart === true)
 		words.push("restart pending");
+	if (!live)
+		words[0] = `last seen ${words[0]}`;
 	return words;
 }
 
@@ -167,7 +172,8 @@ function gets_of(m, c, no_read)
 	if (typeof c.write === "string" && m.name === c.write)
 		return {
 			gets: "writes",
-			why: shown(c.why_text || c.why, 200),
+			why: reason_of(c),
+			waiting: c.planned === true ? " New writes wait." : "",
 			also: no_read && c.fallback === "primary" ?
 			    "reads too, for no replica is fit" :
 			    ""
@@ -190,8 +196,9 @@ function member_of(m, c, by_server, no_read)
 		    `${shown(m.address, 64)}:${num(m.port) || ""}` :
 		    "",
 		role: Object.hasOwn(ROLE, m.role) ? m.role : "none",
-		role_text: ROLE[m.role] || shown(m.role, 30) || ROLE.none,
-		state: state_of(e),
+		role_text:
+		    known(ROLE, m.role) || shown(m.role, 30) || ROLE.none,
+		state: state_of(e, m.live !== false),
 		reason: shown(m.why, 40),
 		lag_bytes: num(m.lag_bytes),
 		lag_ms: num(m.lag_ms),
@@ -221,7 +228,8 @@ function head_of(c, control)
 		mode,
 		orders,
 		write: typeof c.write === "string" ? name_of(c.write) : null,
-		why: shown(c.why_text || c.why, 200),
+		why: reason_of(c),
+		waiting: c.planned === true ? " New writes wait." : "",
 		since_ms: num(c.since_ms),
 		age_ms: num(c.evidence_age_ms),
 		usable: c.usable !== false,
@@ -260,7 +268,7 @@ export function cluster_of(c, site)
 		sysid: shown(d.system_identifier, 24)
 	};
 	for (const m of view.members)
-		view.problems.push(...member_problems(m));
+		view.problems.push(...member_problems(m, view));
 	if (no_read && raw.length > 1 && view.usable && view.write !== null)
 		view.problems.push({
 			level: "warn",
@@ -323,7 +331,7 @@ export function write_sentence(c)
 
 	if (!c.usable)
 		return "There is no usable verdict.";
-	return c.write === null ? `No writes: ${c.why}.` :
+	return c.write === null ? `No writes: ${c.why}.${c.waiting}` :
 				  `${would} to ${c.write}: ${c.why}.`;
 }
 

@@ -146,7 +146,7 @@ export function parts(site)
 			"."),
 		server_counts(p),
 		h("dl", {class: "counts"},
-		    dd("process", num(p.pid) || "unknown"),
+		    dd("process id", num(p.pid) || "unknown"),
 		    dd("old processes", num(p.old_processes) ?? "unknown"),
 		    dd("moves of a leader", num(p.moves) ?? "unknown"),
 		    dd("the last took", lasting(num(p.last_move_ms))),
@@ -165,7 +165,7 @@ export function parts(site)
  */
 export function stale(asked)
 {
-	const why = asked.error || "The prober has not answered yet.";
+	const why = shown(asked.error) || "The prober has not answered yet.";
 
 	return [
 		h("div", {role: "alert", class: "stale"},

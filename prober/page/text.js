@@ -123,6 +123,12 @@ export function count(n, one, many = `${one}s`)
 	return `${n} ${n === 1 ? one : many}`;
 }
 
+/* What a table says of a key from outside; "" if it does not know it. */
+export function known(table, key)
+{
+	return Object.hasOwn(table, key) ? table[key] : "";
+}
+
 export const ROLE = {
 	"leader": "leader",
 	"replica": "replica",

@@ -2,7 +2,7 @@
  * trouble.js - what is wrong with a cluster, or out of the ordinary, gravest
  * first. Pure.
  */
-import {count, lasting, num, obj, shown} from "./text.js";
+import {and, count, lasting, num, obj, shown} from "./text.js";
 
 export const LEVELS = ["ok", "note", "warn", "bad"];
 /* Why a replica gets no reads by somebody's intention. */
@@ -12,31 +12,56 @@ const LAGS = {
 	"lag-time": true
 };
 
-/* 0 young, 1 half its time, 2 past it: what a bar's colour and word follow. */
+/* 0 young, 1 most of its time, 2 past it: what a bar's colour follows. */
 export function oldness(age_ms, max_ms)
 {
 	if (age_ms === null || age_ms > max_ms)
 		return 2;
-	return age_ms > max_ms / 2 ? 1 : 0;
+	return age_ms > max_ms * 0.6 ? 1 : 0;
 }
 
+/* What these say is of the member that the leader key names. */
+const OF_HOLDER = ["silent", "refused", "stopping"];
+
+/* Why there is a write target, or none, as a clause that stands alone. */
+export function reason_of(c)
+{
+	const text = shown(c.why_text || c.why, 200);
+	const holder = shown(obj(c.dcs).leader, 63);
+
+	if (/^(holds|is) /.test(text)) /* of who takes the writes */
+		return `it ${text}`;
+	return OF_HOLDER.includes(c.why) && holder ? `${holder}: ${text}` :
+						     text;
+}
+
+const NO_TARGET = {
+	"no-key": "no leader",
+	"silent": "leader silent",
+	"refused": "leader down",
+	"stopping": "leader stopping",
+	"unconfirmed": "leader not confirmed",
+	"in-recovery": "leader not confirmed",
+	"conflict": "sources disagree",
+	"fenced": "fenced",
+	"stale": "no evidence"
+};
+
+/* Its text is the verdict's own, which stands in front of all. */
 function no_target(c, orders)
 {
-	const text = `No write target: ${shown(c.why_text || c.why, 200)}.`;
+	const text = `No writes: ${reason_of(c)}.`;
+	const is = (level, word) => ({level, word, text, elsewhere: true});
 
 	if (obj(c.dcs).standby_cluster === true || c.why === "standby-cluster")
-		return {level: "note", word: "standby cluster", text};
+		return is("note", "standby cluster");
 	if (c.why === "held" || orders.some((o) => o.verb === "hold"))
-		return {level: "warn", word: "on hold", text};
+		return is("warn", "on hold");
 	if (c.planned === true)
-		return {
-			level: "warn",
-			word: "switchover under way",
-			text: `${text} New writes wait.`
-		};
-	if (c.why === "no-key" || c.transition === true)
-		return {level: "bad", word: "no leader", text};
-	return {level: "bad", word: "no write target", text};
+		return is("warn", "switchover under way");
+	return is("bad",
+	    Object.hasOwn(NO_TARGET, c.why) ? NO_TARGET[c.why] :
+					      "no write target");
 }
 
 const OBSERVED = "HAProxy routes the classic way; patroute only counts what " +
@@ -63,12 +88,16 @@ const ORDER_WORD = {
 
 function order_problems(orders)
 {
-	return orders.filter((o) => ORDER_WORD[o.verb]).map((o) => {
+	const told = orders.filter((o) => ORDER_WORD[o.verb] &&
+		!(o.verb === "force" && o.member === "classic"));
+
+	return told.map((o) => {
 		const [level, word, text] = ORDER_WORD[o.verb];
 
 		return {
 			level,
 			word,
+			elsewhere: true, /* in the list of orders */
 			text: `${text} ${o.member}`.trim() +
 			    (o.reason ? ` (${o.reason}).` : ".")
 		};
@@ -98,16 +127,27 @@ function dcs_problems(c)
 	return found;
 }
 
-export function member_problems(m)
+function is_down(m)
+{
+	const said = m.evidence.filter((e) => e.trouble)
+			 .map((e) => `${e.source} ${e.trouble}`);
+
+	return {
+		level: "warn",
+		word: "member down",
+		text:
+		    `${m.name} is not seen alive: ${and(said) || "no answer"}.`
+	};
+}
+
+export function member_problems(m, c)
 {
 	const found = [];
 
+	if (!m.live && c.write === null && m.name === c.dcs.leader)
+		return found; /* the verdict says so */
 	if (!m.live)
-		found.push({
-			level: "warn",
-			word: "member silent",
-			text: `${m.name} answers neither by SQL nor by REST.`
-		});
+		found.push(is_down(m));
 	else if (m.gets === "nothing" && m.role !== "leader" &&
 	    !MEANT.includes(m.reason))
 		found.push({
@@ -176,8 +216,8 @@ export function counted_problems(c)
 	if (members !== null && live !== null && live < members)
 		found.push({
 			level: "warn",
-			word: "member silent",
-			text: `${count(members - live, "member")} silent.`
+			word: "member down",
+			text: `${count(members - live, "member")} down.`
 		});
 	if (read !== null && members > 1 && typeof c.write === "string" &&
 	    read < live - 1)

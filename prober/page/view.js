@@ -20,6 +20,7 @@ import {
 	clock,
 	count,
 	counting,
+	known,
 	lasting,
 	num,
 	obj,
@@ -134,7 +135,7 @@ function member(m, c, seen)
 	},
 	    h("div", {class: "title"}, h("h4", null, name(m.name)),
 		h("span", {class: `role ${m.role}`}, m.role_text),
-		!m.live && chip("warn", "silent"),
+		!m.live && chip("warn", "not seen alive"),
 		m.read_only && chip("warn", "read-only"),
 		orders.map((o) => chip("note",
 			       o.verb === "drain" ? "drained" : "forced"))),
@@ -228,7 +229,7 @@ function rests_on(c)
 	if (c.write === null)
 		return null;
 	return h("p", {class: "proof"}, "Rests on ",
-	    PROOF[c.proof] || "evidence that is not named", ".");
+	    known(PROOF, c.proof) || "evidence that is not named", ".");
 }
 
 const ORDER = {
@@ -241,10 +242,13 @@ const ORDER = {
 function order(o)
 {
 	const left = o.left_ms !== null ? `${counting(o.left_ms)} left` : "";
-	const until = o.until ? `until ${clock(o.until)}` : "";
+	const until = o.until ? `Until ${clock(o.until)}` : "";
 
-	return h("li", {class: `order ${o.verb}`},
-	    h("strong", null, ORDER[o.verb], o.member && [" ", name(o.member)]),
+	const what = o.verb === "force" && o.member === "classic" ?
+	    "Force: HAProxy goes the classic way" :
+	    [ORDER[o.verb], o.member && [" ", name(o.member)]];
+
+	return h("li", {class: `order ${o.verb}`}, h("strong", null, what),
 	    ". ", o.by && ["By ", name(o.by), ". "],
 	    o.reason && ["Reason: ", name(o.reason), ". "],
 	    [until, left].filter(Boolean).join(", "), until || left ? ". " : "",
@@ -311,7 +315,7 @@ function seen_by(c, agents)
 		    h("strong", null,
 			`${late.length} of ${n} without the latest snapshot`));
 	return fact("agents",
-	    n === 1 ? "it has the latest snapshot" :
+	    n === 1 ? "the agent has the latest snapshot" :
 		      `all ${n} have the latest snapshot`);
 }
 
@@ -333,8 +337,7 @@ function event(e, now_ms, with_cluster)
 {
 	return h("li", {key: e.id}, mark(e.type),
 	    h("time", {datetime: e.at, title: e.at}, clock(e.at, true)),
-	    h("span", {class: "type"},
-		shape_of(e.type) === "other" ? e.type : shape_of(e.type)),
+	    h("span", {class: "type"}, e.type),
 	    h("span", {class: "text"},
 		with_cluster && e.cluster !== null ?
 		    [name(shown(e.cluster, 63)), ": "] :
@@ -412,6 +415,7 @@ function reports(all)
 export function cluster(c, site, seen)
 {
 	const id = seen.id(c.raw_name);
+	const listed = c.problems.filter((p) => !p.elsewhere);
 	const own = seen.events.filter((e) => e.cluster === c.raw_name);
 
 	return h("section", {
@@ -435,9 +439,9 @@ export function cluster(c, site, seen)
 		h("strong", null, name(write_sentence(c))), " ",
 		name(read_sentence(c))),
 	    rests_on(c),
-	    c.problems.length > 0 &&
+	    listed.length > 0 &&
 		h("ul", {class: "problems"},
-		    c.problems.map(
+		    listed.map(
 			(p) => h("li", {class: p.level},
 			    h("span", {class: "sign", "aria-hidden": "true"},
 				SIGN[p.level]),

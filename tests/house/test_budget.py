@@ -51,7 +51,7 @@ def test_functions():
 
 def test_files():
     over = []
-    for path in tree.files(".c", ".h", ".py", ".sh"):
+    for path in tree.files(".c", ".h", ".py", ".sh", ".js", ".css"):
         lines = code_lines(tree.text(path)) if path.suffix in (".c", ".h") \
             else sum(1 for x in tree.text(path).splitlines() if x.strip())
         if lines > (HEADER if path.suffix == ".h" else FILE):
@@ -60,7 +60,8 @@ def test_files():
 
 
 def test_lines():
-    over = [f"{path}:{n}" for path in tree.files(".c", ".h")
+    over = [f"{path}:{n}"
+            for path in tree.files(".c", ".h", ".js", ".css")
             for n, line in enumerate(tree.text(path).splitlines(), 1)
             if width(line) > 80]
     assert over == []

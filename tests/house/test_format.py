@@ -26,7 +26,7 @@ def run(command, paths):
 
 def test_c_is_formatted():
     done = run([CLANG_FORMAT, "--dry-run", "-Werror"],
-               tree.files(".c", ".h"))
+               tree.files(".c", ".h", ".js"))
     assert done.returncode == 0, done.stderr[-3000:]
 
 
