@@ -27,7 +27,9 @@ static void put_frontend(FILE *f, const struct conf *c)
 	(void)fprintf(f, " name pages maxconn %u", (unsigned)h->stats_maxconn);
 	if (h->stats_cert[0] != '\0')
 		(void)fprintf(f, " ssl crt %s", h->stats_cert);
-	(void)fputs("\n    http-request auth realm patroute unless { "
+	/* For whoever brings clients here, without a password. */
+	(void)fputs("\n    monitor-uri /alive"
+		    "\n    http-request auth realm patroute unless { "
 		    "http_auth(patroute_operators) }\n"
 		    "    http-request deny deny_status 405 unless METH_GET\n",
 	    f);

@@ -330,6 +330,8 @@ def test_a4_the_pages_are_for_who_may_see_them(site):
                  "/events", "/metrics", "/reports/last"):
         assert status(path, "admin:y") == (401, False)
         assert status(path, "x:x") == (401, False)
+    # Whoever brings clients to this host asks without one.
+    assert status("/alive", "x:x") == (200, False)
     assert status("/") == (200, True)
     for path in ("/topology", "/topology/app.js", "/healthz/main"):
         assert status(path) == (200, False)
