@@ -45,7 +45,8 @@ int doctor_version(const char *text)
 			break;
 		}
 	}
-	if (part[0] == 0 || part[1] > 99 || part[2] > 99 || (n == 0 && !digit))
+	if (part[0] == 0 || part[0] > 99 || part[1] > 99 || part[2] > 99 ||
+	    (n == 0 && !digit))
 		return 0;
 	return part[0] * 10000 + part[1] * 100 + part[2];
 }

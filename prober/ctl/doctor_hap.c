@@ -106,7 +106,7 @@ static void timeouts(
 		    "haproxy.file and haproxy.spoe_file",
 		    "%s could not be read: its timeouts are not compared "
 		    "with the holds",
-		    h->has_file ? conf->haproxy.spoe_file : conf->haproxy.file);
+		    h->has_file ? h->spoe_path : h->path);
 		return;
 	}
 	ladder(d, all, 4);
