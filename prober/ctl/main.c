@@ -10,6 +10,7 @@
 
 #include "ctl.h"
 #include "usage.h"
+#include "words.h"
 
 #define CONF_PATH "/etc/patroute/patroute.conf"
 
@@ -113,38 +114,71 @@ static void rotate(char **argv, int at)
 	argv[1] = name;
 }
 
+/* One of the words before the command's name, or instead of it. */
+static bool has(int argc, char **argv, const char *word)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], word) == 0)
+			return true;
+	return false;
+}
+
+static int print_words(struct ctl *ctl, const char *name)
+{
+	const struct command *c = name != NULL ? find(name) : NULL;
+
+	if (name == NULL || c != NULL)
+		words_of(ctl, commands, c);
+	return CTL_OK;
+}
+
+/* What needs no prober. Gives: -1 if it is something else. */
+static int talk(struct ctl *ctl, int argc, char **argv, int at)
+{
+	const char *name = at < argc ? argv[at] : NULL;
+
+	if (has(at, argv, "--print-words"))
+		return print_words(ctl, name);
+	if (name != NULL && strcmp(name, "help") == 0)
+		return help(ctl, at + 1 < argc ? argv[at + 1] : NULL);
+	if (name != NULL)
+		return find(name) != NULL ? -1 : unknown(ctl, name);
+	if (has(argc, argv, "--version") || has(argc, argv, "-v")) {
+		out_line(&ctl->out, "patroutectl %s", PATROUTE_VERSION);
+		return CTL_OK;
+	}
+	if (has(argc, argv, "--print-man")) {
+		words_man(stdout, commands);
+		return CTL_OK;
+	}
+	if (has(argc, argv, "--help") || has(argc, argv, "-h"))
+		return help(ctl, NULL);
+	if (argc > 1)
+		return unknown(ctl, argv[1]);
+	(void)help(ctl, NULL);
+	return CTL_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	struct ctl ctl = {.conf_path = CONF_PATH};
 	int at = first_word(argc, argv), rc;
-	const char *name = at < argc ? argv[at] : argc > 1 ? argv[1] : "";
-	const struct command *c = at < argc ? find(name) : NULL;
 
 	/* Characters alone: numbers stay as JSON and scripts have them. */
 	(void)setlocale(LC_CTYPE, "");
 	out_init(&ctl.out, stdout);
-	if (c == NULL &&
-	    (strcmp(name, "--version") == 0 || strcmp(name, "-v") == 0)) {
-		out_line(&ctl.out, "patroutectl %s", PATROUTE_VERSION);
-		return CTL_OK;
-	}
-	if (c == NULL &&
-	    (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 ||
-		strcmp(name, "-h") == 0))
-		return help(&ctl, at + 1 < argc ? argv[at + 1] : NULL);
-	if (c == NULL && name[0] == '\0') {
-		(void)help(&ctl, NULL);
-		return CTL_FAILED;
-	}
-	if (c == NULL)
-		return unknown(&ctl, name);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return ctl_fail(&ctl, "cannot start libcurl");
 	ctl.http = ctl_http_new();
 	if (ctl.http == NULL)
 		return ctl_fail(&ctl, "cannot start libcurl");
-	rotate(argv, at);
-	rc = run(&ctl, c, argc - 1, argv + 1);
+	rc = talk(&ctl, argc, argv, at);
+	if (rc == -1) {
+		const struct command *c = find(argv[at]);
+
+		rotate(argv, at);
+		rc = run(&ctl, c, argc - 1, argv + 1);
+	}
 	ctl_http_free(ctl.http);
 	conf_free(ctl.conf);
 	curl_global_cleanup();
