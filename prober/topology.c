@@ -17,7 +17,6 @@
 #include "cluster.h"
 #include "etcd.h"
 #include "feed.h"
-#include "haproxy.h"
 #include "lsn.h"
 #include "proof.h"
 
@@ -391,24 +390,6 @@ static void add_agents(cJSON *o, const struct app *app,
 	}
 }
 
-static void add_haproxy(cJSON *o, const struct app *app, struct mono now)
-{
-	cJSON *e = cJSON_AddObjectToObject(o, "haproxy");
-	struct haproxy_state s;
-
-	haproxy_state(app->haproxy, &s);
-	(void)cJSON_AddBoolToObject(e, "reachable", s.reachable);
-	add_ms(e, "heard_ms", s.heard_at, now);
-	(void)cJSON_AddNumberToObject(e, "pid", (double)s.pid);
-	(void)cJSON_AddNumberToObject(e, "old_processes", s.old_n);
-	(void)cJSON_AddNumberToObject(e, "moves", (double)s.moves);
-	(void)cJSON_AddNumberToObject(
-	    e, "last_move_ms", (double)s.last_move.us / 1000.0);
-	(void)cJSON_AddNumberToObject(e, "repairs", (double)s.repairs);
-	(void)cJSON_AddNumberToObject(
-	    e, "closed_in_old_processes", (double)s.closed_old);
-}
-
 char *topology_json(
     struct app *app, const struct topology_ask *ask, struct mono now)
 {
@@ -430,7 +411,7 @@ char *topology_json(
 	(void)cJSON_AddBoolToObject(o, "summary", ask->summary);
 	add_clusters(o, app, ask, now);
 	add_agents(o, app, ask, now);
-	add_haproxy(o, app, now);
+	topology_haproxy(o, app, ask, now);
 	char *text = cJSON_PrintUnformatted(o);
 	cJSON_Delete(o);
 	return text;

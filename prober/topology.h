@@ -29,4 +29,9 @@ void topology_summary(struct cJSON *o, struct cluster *c, struct mono now);
 void topology_control(
     struct cJSON *o, const struct cluster *c, struct mono now);
 
+/* "haproxy": the HAProxies of this host and their servers; in
+   topology_haproxy.c. */
+void topology_haproxy(struct cJSON *o, const struct app *app,
+    const struct topology_ask *ask, struct mono now);
+
 #endif

@@ -185,17 +185,15 @@ static uint32_t number(struct slice s, uint32_t max)
 	return num_u64(s, 0, max, &v) ? (uint32_t)v : 0;
 }
 
-static void check_text(
-    const struct slice f[static COL_N], char out[static HAP_CHECK])
+static void check_text(const struct slice f[static COL_N], struct hap_row *r)
 {
-	char status[16], code[8], last[HAP_CHECK];
+	char status[12], code[6];
 
 	copy_text(f[COL_CHECK], status, sizeof(status));
 	copy_text(f[COL_CODE], code, sizeof(code));
-	copy_text(f[COL_LAST], last, sizeof(last));
-	(void)snprintf(out, HAP_CHECK, "%s%s%s%s%.*s", status,
-	    code[0] != '\0' ? "/" : "", code, last[0] != '\0' ? ": " : "",
-	    HAP_CHECK - 40, last);
+	copy_text(f[COL_LAST], r->why, sizeof(r->why));
+	(void)snprintf(r->check, sizeof(r->check), "%s%s%s", status,
+	    code[0] != '\0' ? "/" : "", code);
 }
 
 static void fill_row(
@@ -205,7 +203,7 @@ static void fill_row(
 	r->state = state_of(f[COL_STATUS]);
 	copy_text(f[COL_STATUS], r->status, sizeof(r->status));
 	copy_text(f[COL_ADDR], r->addr, sizeof(r->addr));
-	check_text(f, r->check);
+	check_text(f, r);
 	r->id = number(f[COL_ID], UINT32_MAX);
 	r->sessions = number(f[COL_SESSIONS], UINT32_MAX);
 	r->weight = (uint16_t)number(f[COL_WEIGHT], UINT16_MAX);

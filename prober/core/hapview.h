@@ -42,7 +42,7 @@ enum hap_srv_state {
 };
 
 #define HAP_ADDR (LIM_ADDR + 8) /* "[::1]:5432" */
-#define HAP_CHECK 160           /* what a check said; cut there */
+#define HAP_WHY 160             /* what a check said; cut there */
 #define HAP_ROWS (HAP_PLACES_N * LIM_MEMBERS)
 
 /* One server of one backend. */
@@ -52,7 +52,8 @@ struct hap_row {
 	enum hap_srv_state state;
 	char status[24]; /* HAProxy's word for it */
 	char addr[HAP_ADDR];
-	char check[HAP_CHECK]; /* "L7OKC/404: replica: fit for reads" */
+	char check[24];    /* its last check: "L7OKC/404" */
+	char why[HAP_WHY]; /* and what that said */
 	uint32_t id, sessions;
 	uint16_t weight;
 };

@@ -7,6 +7,7 @@
  */
 #include <stdint.h>
 
+#include "hapfind.c"
 #include "hapsync.c"
 #include "haptext.c"
 #include "hapview.c"
@@ -33,8 +34,36 @@ static void see_commands(const struct hap_cmds *cmds)
 		const char *line = cmds->line[i];
 
 		assert(strncmp(line, "set server main_", 16) == 0 ||
-		    strncmp(line, "shutdown sessions server main_", 30) == 0);
+		    strncmp(line, "shutdown sessions server main_", 30) == 0 ||
+		    strncmp(line, "add server main_", 16) == 0 ||
+		    strncmp(line, "del server main_", 16) == 0 ||
+		    strncmp(line, "enable health main_", 19) == 0);
 		assert(strpbrk(line, ";\n") == NULL);
+	}
+}
+
+/* Two looks at the same answer: what joins, and what leaves. */
+static void discover(const struct snapshot *s, const struct hap_view *view)
+{
+	static const struct hap_words words = {
+	    .check_addr = "127.0.0.1", .check_port = 1, .ca = "", .pem = ""};
+	struct hap_found found[LIM_MEMBERS] = {0};
+	struct hap_memory mem = {0};
+	struct hap_cmds cmds;
+	const struct hap_find_in in = {.snap = s,
+	    .view = view,
+	    .found = found,
+	    .words = &words,
+	    .may_leave = true};
+
+	for (unsigned i = 0; i < s->n; i++) {
+		memcpy(found[i].addr, "10.0.0.1", 9);
+		found[i].port = found[i].rest_port = 5432;
+	}
+	for (int64_t at = 1; at <= 2; at++) {
+		cmds.n = 0;
+		(void)hap_find(&in, (struct mono){at}, &mem, &cmds);
+		see_commands(&cmds);
 	}
 }
 
@@ -49,6 +78,8 @@ static void stats(struct slice text)
 		for (unsigned i = 0; i < LIM_MEMBERS; i++)
 			assert(view.srv[b][i] <= HAP_SRV_OTHER &&
 			    (i < s.n || view.srv[b][i] == HAP_SRV_NONE));
+	assert(view.n <= HAP_ROWS);
+	discover(&s, &view);
 	hap_repair(&s, &view, &cmds);
 	assert(cmds.n <= HAP_BACKEND_N * s.n && (view.known || cmds.n == 0));
 	see_commands(&cmds);

@@ -9,6 +9,9 @@ patroute_pytest(wire_prober_page wire 60 prober_page.py)
 patroute_pytest(page_browser slow 300 page_browser.py)
 patroute_pytest(wire_prober_control wire 180 prober_control.py)
 patroute_pytest(wire_prober_discovery wire 120 prober_discovery.py)
+patroute_pytest(wire_prober_clusters wire 60 prober_clusters.py)
+# By hand: 30 s until a member counts as gone.
+patroute_pytest(wire_prober_policy slow 180 prober_policy.py)
 patroute_pytest(wire_prober_haproxy wire 240 prober_haproxy.py)
 # Without any DCS; 20 s, for how often Patroni is asked needs time to show.
 patroute_pytest(wire_prober_no_dcs wire 120 prober_no_dcs.py)

@@ -391,3 +391,40 @@ def test_a_the_stats_page_says_why(site):
     wait_until(lambda: haproxy.states("main_read")["node3"] == "NOLB" and
                "noloadbalance" in haproxy.last_checks("main_read")["node3"],
                "its reason")
+
+
+def test_c_fallbacks_sessions_go_back(folder, cluster):
+    """Not while no replica is fit; in an old process too."""
+    def replicas(tags):
+        for name in ("node2", "node3"):
+            cluster.member[name].tags = tags
+            cluster.etcd.put(f"members/{name}", cluster.member[name].key())
+
+    with running(folder, cluster, '\tfallback_max_age = "1s"\n') as (
+            _, haproxy, _):
+        replicas({"noloadbalance": True})
+        wait_until(lambda: list(haproxy.states("main_read").values()).count(
+            "NOLB") == 3, "no reader")
+        opened = [haproxy.session("fallback")[0] for _ in range(5)]
+        writer, _ = haproxy.session("write")
+        haproxy.reload()
+        opened += [haproxy.session("fallback")[0] for _ in range(5)]
+        time.sleep(4)
+        assert all(is_open(s) for s in opened)
+        replicas({})
+        assert all(closed_after(s, 10) is not None for s in opened)
+        assert is_open(writer)
+
+
+def test_c_five_reloads_in_a_row(site):
+    """I3 after any number of them: each old process holds one session."""
+    _, haproxy, cluster = site
+    sessions = []
+    for _ in range(5):
+        sessions.append(haproxy.session("write")[0])
+        haproxy.reload()
+        wait_until(lambda: haproxy.states("main_write")["node1"] == "UP" and
+                   haproxy.states("main_write")["node2"] == "NOLB", "states")
+    assert len(haproxy.old_pids()) == 5
+    cluster.lead("node2")
+    assert all(closed_after(s, 3) is not None for s in sessions)

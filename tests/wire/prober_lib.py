@@ -175,7 +175,7 @@ class Member:
 
     def __init__(self, name):
         self.name, self.role, self.timeline = name, "replica", 1
-        self.state, self.tags = "running", {}
+        self.state, self.tags, self.lsn = "running", {}, 5000
         member = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -201,8 +201,8 @@ class Member:
                 "patroni": {"version": "3.0.2", "scope": "main"}}
         if self.tags:
             body["tags"] = self.tags
-        body["xlog"] = {"location": 5000} if primary else {
-            "received_location": 5000, "replayed_location": 5000,
+        body["xlog"] = {"location": self.lsn} if primary else {
+            "received_location": self.lsn, "replayed_location": self.lsn,
             "replayed_timestamp": None, "paused": False}
         data = json.dumps(body).encode()
         good = handler.path != "/primary" or primary
@@ -260,7 +260,7 @@ class Cluster:
     def reset(self):
         """As new, node1 leads; etcd's history grows on."""
         for m in self.member.values():
-            m.tags, m.state = {}, "running"
+            m.tags, m.state, m.lsn = {}, "running", 5000
         self.lead("node1")
         for m in self.member.values():
             self.etcd.put(f"members/{m.name}", m.key())

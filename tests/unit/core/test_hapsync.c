@@ -85,6 +85,37 @@ static void states_are_found_by_column_name(void **state)
 	}
 }
 
+static void rows_say_all_there_is(void **state)
+{
+	static const char csv[] =
+	    "# pxname,svname,scur,status,weight,sid,check_status,check_code,"
+	    "last_chk,addr\n"
+	    "main_read,psql-2,3,NOLB,251,7101,L7OKC,404,\"a, b\",[::1]:5432\n"
+	    "main_read,stranger,-1,UP,x,99999999999,INI,,\x01\x7f,\n";
+	struct hap_view v;
+	const struct hap_row *r;
+
+	(void)state;
+	assert_true(parse(csv, &v));
+	assert_int_equal(v.n, 2);
+	r = hap_row_of(&v, HAP_READ, "psql-2");
+	assert_non_null(r);
+	assert_int_equal(r->sessions, 3);
+	assert_int_equal(r->weight, 251);
+	assert_int_equal(r->id, 7101);
+	assert_string_equal(r->status, "NOLB");
+	assert_string_equal(r->check, "L7OKC/404");
+	assert_string_equal(r->why, "a, b");
+	assert_string_equal(r->addr, "[::1]:5432");
+	r = hap_row_of(&v, HAP_READ, "stranger");
+	assert_non_null(r);
+	assert_int_equal(r->sessions, 0);
+	assert_int_equal(r->id, 0);
+	assert_string_equal(r->check, "INI");
+	assert_string_equal(r->why, "??");
+	assert_null(hap_row_of(&v, HAP_WRITE, "psql-2"));
+}
+
 static void what_is_no_stat_is_not_known(void **state)
 {
 	static const char *const odd[] = {"", "\n", "# pxname,svname\n",
@@ -298,6 +329,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(states_are_found_by_column_name),
+	    cmocka_unit_test(rows_say_all_there_is),
 	    cmocka_unit_test(what_is_no_stat_is_not_known),
 	    cmocka_unit_test(unknown_state_is_there_and_left_alone),
 	    cmocka_unit_test(move_is_in_designs_order),
