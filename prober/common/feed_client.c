@@ -46,11 +46,7 @@ struct feed_client {
 	ev_io io;
 	ev_timer retry_timer, ping_timer, stats_timer, want_timer;
 	struct dur backoff;
-	struct feed_slot *slot[LIM_CLUSTERS];
-	unsigned slot_n;
-	/* This connection's clusters, in the order of ECHO. */
-	struct feed_slot *order[LIM_CLUSTERS];
-	unsigned order_n;
+	struct feed_slots slots;
 	struct ping pings[PINGS];
 	uint64_t nonce, echoed; /* of the last PING, and of the last ECHO */
 	bool ping_due;
@@ -81,7 +77,7 @@ static void fc_drop(struct feed_client *fc, const char *why)
 	}
 	ev_timer_stop(fc->loop, &fc->ping_timer);
 	ev_timer_stop(fc->loop, &fc->stats_timer);
-	fc->order_n = 0;
+	fc->slots.order_n = 0;
 	if (fc->healthy)
 		fc->rate = (struct log_rate){0};
 	fc->healthy = false;
@@ -205,49 +201,14 @@ static void fc_flush(struct feed_client *fc)
 		return;
 	if (fc->ping_due)
 		rc = send_ping(fc);
-	for (unsigned i = 0; rc == SENT_YES && i < fc->order_n; i++) {
-		if (fc->order[i]->seen_due)
-			rc = send_seen(fc, fc->order[i]);
+	for (unsigned i = 0; rc == SENT_YES && i < fc->slots.order_n; i++) {
+		if (fc->slots.order[i]->seen_due)
+			rc = send_seen(fc, fc->slots.order[i]);
 		if (rc == SENT_YES)
-			rc = flush_want(fc, fc->order[i], now);
+			rc = flush_want(fc, fc->slots.order[i], now);
 	}
 	if (rc != SENT_LOST)
 		fc_watch(fc, rc == SENT_LATER ? EV_READ | EV_WRITE : EV_READ);
-}
-
-static struct feed_slot *find_slot(
-    const struct feed_client *fc, const char *cluster)
-{
-	for (unsigned i = 0; i < fc->slot_n; i++) {
-		if (strcmp(fc->slot[i]->snap.cluster, cluster) == 0)
-			return fc->slot[i];
-	}
-	return NULL;
-}
-
-static struct feed_slot *new_slot(struct feed_client *fc)
-{
-	struct feed_slot *s;
-
-	if (fc->slot_n == LIM_CLUSTERS)
-		return NULL;
-	s = calloc(1, sizeof(*s));
-	if (s != NULL)
-		fc->slot[fc->slot_n++] = s;
-	return s;
-}
-
-/* The slot's place among this connection's clusters; false: too many. */
-static bool note_order(struct feed_client *fc, struct feed_slot *s)
-{
-	for (unsigned i = 0; i < fc->order_n; i++) {
-		if (fc->order[i] == s)
-			return true;
-	}
-	if (fc->order_n == LIM_CLUSTERS)
-		return false;
-	fc->order[fc->order_n++] = s;
-	return true;
 }
 
 static void decide_by(
@@ -288,12 +249,11 @@ static void pace_pings(struct feed_client *fc, const struct feed_echo *echo)
  */
 static bool take_snapshot(struct feed_client *fc, const struct snapshot *snap)
 {
-	struct feed_slot *s = find_slot(fc, snap->cluster);
+	struct feed_slot *s =
+	    feed_slots_take(&fc->slots, snap->cluster, mono_now());
 	bool usable;
 
 	if (s == NULL)
-		s = new_slot(fc);
-	if (s == NULL || !note_order(fc, s))
 		return false;
 	usable = is_feed_slot_usable(s, mono_now());
 	if (s->snap.boot_id != snap->boot_id && usable) {
@@ -338,7 +298,7 @@ static bool take_echo(struct feed_client *fc, const struct feed_echo *echo)
 	const struct ping *p = &fc->pings[echo->nonce % PINGS];
 
 	if (echo->nonce == 0 || echo->nonce > fc->nonce ||
-	    echo->n > fc->order_n)
+	    echo->n > fc->slots.order_n)
 		return false;
 	if (p->nonce != echo->nonce)
 		return true; /* of so long ago that it vouches for nothing */
@@ -349,7 +309,8 @@ static bool take_echo(struct feed_client *fc, const struct feed_echo *echo)
 	fc->backoff = dur_ms(BACKOFF_MIN_MS);
 	pace_pings(fc, echo);
 	for (unsigned i = 0; i < echo->n; i++)
-		take_age(fc, fc->order[i], echo->age_ms[i], p->at);
+		take_age(fc, fc->slots.order[i], echo->age_ms[i], p->at);
+	feed_slots_purge(&fc->slots, mono_now());
 	return true;
 }
 
@@ -499,7 +460,7 @@ static void fc_connect(struct feed_client *fc)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 
-	assert(fc->fd == -1 && fc->order_n == 0);
+	assert(fc->fd == -1 && fc->slots.order_n == 0);
 	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", fc->cfg.path);
 	fc->fd =
 	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -551,8 +512,7 @@ void feed_client_free(struct feed_client *fc)
 	ev_timer_stop(fc->loop, &fc->want_timer);
 	if (fc->fd != -1)
 		(void)close(fc->fd);
-	for (unsigned i = 0; i < fc->slot_n; i++)
-		free(fc->slot[i]);
+	feed_slots_free(&fc->slots);
 	fc->magic = 0;
 	free(fc);
 }
@@ -563,7 +523,7 @@ const struct snapshot *feed_client_get(
 	const struct feed_slot *s;
 
 	assert(fc != NULL && fc->magic == FC_MAGIC && cluster != NULL);
-	s = find_slot(fc, cluster);
+	s = feed_slots_find(&fc->slots, cluster);
 	return s != NULL && is_feed_slot_usable(s, now) ? &s->snap : NULL;
 }
 
@@ -580,7 +540,7 @@ uint32_t feed_client_age_ms(
 	const struct feed_slot *s;
 
 	assert(fc != NULL && fc->magic == FC_MAGIC && cluster != NULL);
-	s = find_slot(fc, cluster);
+	s = feed_slots_find(&fc->slots, cluster);
 	if (s == NULL)
 		return FEED_AGE_STALE;
 	return feed_slot_age_ms(s, fc->cfg.stale_after, now);
@@ -592,7 +552,7 @@ void feed_client_want(
 	struct feed_slot *s;
 
 	assert(fc != NULL && fc->magic == FC_MAGIC && want != NULL);
-	s = find_slot(fc, want->cluster);
+	s = feed_slots_find(&fc->slots, want->cluster);
 	if (s == NULL)
 		return; /* never heard of: the prober has no such cluster */
 	s->want = *want;

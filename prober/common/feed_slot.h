@@ -40,4 +40,27 @@ static inline uint32_t feed_slot_age_ms(
 	return age > 0 ? (uint32_t)age : 0;
 }
 
+/* The slots of all clusters; zeroed at first. */
+struct feed_slots {
+	struct feed_slot *slot[LIM_CLUSTERS]; /* n of them, heap */
+	unsigned n;
+	/* This connection's clusters, in the order of ECHO. */
+	struct feed_slot *order[LIM_CLUSTERS];
+	unsigned order_n;
+};
+
+/* Gives: NULL if there is none of that cluster. */
+struct feed_slot *feed_slots_find(const struct feed_slots *, const char *name);
+
+/* Gives: the cluster's slot, found or new, in its place of this connection's;
+   NULL: there are too many, or memory is out. */
+struct feed_slot *feed_slots_take(
+    struct feed_slots *, const char *cluster, struct mono now);
+
+/* Clusters that the prober has no more make room: of those that are not of
+   this connection the ones that are not usable. Behind an ECHO only. */
+void feed_slots_purge(struct feed_slots *, struct mono now);
+
+void feed_slots_free(struct feed_slots *);
+
 #endif

@@ -474,6 +474,36 @@ static void a_restarted_prober_later(void **state)
 	stop(&f);
 }
 
+/* Two probers in a row, each with all the clusters there can be. */
+static void clusters_that_are_gone_make_room(void **state)
+{
+	struct timespec ts = {0, 800000000};
+	struct fix f;
+
+	(void)state;
+	start(&f, 700);
+	for (uint64_t boot = 77; boot <= 78; boot++) {
+		char name[LIM_NAME];
+
+		for (int i = 0; i < LIM_CLUSTERS; i++) {
+			(void)snprintf(
+			    name, sizeof(name), "c%d-%d", (int)boot, i);
+			say_snapshot(&f, boot, 1, name);
+			hear_kind(&f, FEED_SEEN);
+		}
+		hear_kind(&f, FEED_PING); /* an older one may be too old */
+		say_echo(&f, f.in.u.ping.nonce, LIM_CLUSTERS, 0);
+		turn(&f, 5);
+		assert_non_null(feed_client_get(f.fc, name, mono_now()));
+		if (boot == 78)
+			break;
+		(void)nanosleep(&ts, NULL);
+		(void)close(f.peer);
+		accept_agent(&f);
+	}
+	stop(&f);
+}
+
 static void wants(void **state)
 {
 	struct feed_want w = {.cluster = "main"};
@@ -518,6 +548,7 @@ int main(void)
 	    cmocka_unit_test(a_prober_that_does_not_read),
 	    cmocka_unit_test(a_restarted_prober),
 	    cmocka_unit_test(a_restarted_prober_later),
+	    cmocka_unit_test(clusters_that_are_gone_make_room),
 	    cmocka_unit_test(wants),
 	};
 	int rc;
