@@ -24,6 +24,9 @@
 #include "reload.h"
 #include "resolve.h"
 
+#define GATHER_FROM 20 /* clusters */
+#define GATHER_S 0.001
+
 static void change_cb(void *arg)
 {
 	struct app *app = arg;
@@ -110,6 +113,28 @@ static bool start_etcd(struct app *app)
 	return true;
 }
 
+/*
+ * Who watches many clusters hears of somebody every half a millisecond, and a
+ * turn of the loop for each costs more than the word. While nothing happens
+ * anywhere it gathers for a millisecond. libev leaves one of those it may wait
+ * to the poll, so a timer must leave it two.
+ */
+static void set_gathering(struct app *app)
+{
+	bool calm = app->cluster_n >= GATHER_FROM && app->fast_n == 0;
+
+	ev_set_io_collect_interval(app->loop, calm ? GATHER_S : 0.);
+	ev_set_timeout_collect_interval(app->loop, calm ? 2 * GATHER_S : 0.);
+}
+
+void app_fast(struct app *app, bool began)
+{
+	assert(app != NULL && app->magic == APP_MAGIC);
+	assert(began || app->fast_n > 0);
+	app->fast_n = (uint16_t)(began ? app->fast_n + 1 : app->fast_n - 1);
+	set_gathering(app);
+}
+
 const char *app_start(struct app *app)
 {
 	assert(app != NULL && app->magic == APP_MAGIC);
@@ -132,6 +157,7 @@ const char *app_start(struct app *app)
 			return app->conf->cluster[i].name;
 		app->cluster_n++;
 	}
+	set_gathering(app);
 	app->feed = feed_new(app, app->socks.feed);
 	app->socks.feed = -1;
 	if (app->feed == NULL)

@@ -7,6 +7,7 @@
 #define APP_H
 
 #include <ev.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "conf.h"
@@ -43,6 +44,7 @@ struct app {
 	struct etcd *etcd_of[LIM_CLUSTERS]; /* by cluster; NULL: it has none */
 	struct cluster *cluster[LIM_CLUSTERS]; /* as in conf, cluster_n */
 	uint16_t cluster_n;
+	uint16_t fast_n; /* of them, whose members are asked every 20 ms */
 	struct events *events;
 	struct feed *feed;
 	struct haproxy *haproxy;
@@ -57,6 +59,9 @@ struct app {
  * descriptors, or of what the log has just named; app_stop() is due either way.
  */
 const char *app_start(struct app *app) __attribute__((warn_unused_result));
+
+/* A cluster's members are asked every 20 ms from now on, or no more. */
+void app_fast(struct app *app, bool began);
 
 /* Frees every part in reverse order; parts that are not there are skipped. */
 void app_stop(struct app *app);

@@ -78,6 +78,8 @@ static void set_pace(struct cluster *c, struct mono now)
 	    is_mono_before(now, c->wanted_till);
 	bool began = fast && !c->fast;
 
+	if (fast != c->fast)
+		app_fast(c->app, fast);
 	c->fast = fast;
 	if (began)
 		ask_all(c);
