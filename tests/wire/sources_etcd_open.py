@@ -2,7 +2,8 @@
 import contextlib
 import time
 
-from sources_etcd import FakeEtcd, at_once, beside, side_by_side
+from sources_etcd import at_once_for, beside, side_by_side
+from sources_fake import FakeEtcd
 
 __all__ = ["beside"]  # pytest finds its fixture here
 
@@ -24,7 +25,7 @@ class Slow(FakeEtcd):
         conn.recv(1)
 
 
-@at_once
+@at_once_for(12)
 def test_an_opening_may_take_long_while_it_goes_on():
     """Hundreds of watches open in seconds; but for one second without another
     it is left, and it does not go on for ever."""

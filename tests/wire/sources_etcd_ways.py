@@ -17,8 +17,8 @@ import urllib.parse
 import urllib.request
 
 from sources_ca import Ca
-from sources_etcd import LEADER, PREFIX, FakeEtcd, Swallower, at_once, b64, \
-    beside, member, patient
+from sources_etcd import Swallower, at_once, beside, member, patient
+from sources_fake import LEADER, PREFIX, FakeEtcd, b64
 from sources_lib import Etcd, Peer, now_us, read_request, reply, \
     wait_for
 
