@@ -93,7 +93,7 @@ void reload(struct app *app)
 	struct waiting w = {.len = 0};
 
 	assert(app != NULL && app->magic == APP_MAGIC);
-	struct conf *fresh = conf_load(app->conf_path, &err);
+	struct conf *fresh = conf_load_apart(app->conf_path, &err);
 	if (fresh == NULL) {
 		log_warnx("reject reload error=\"%s\"", err.text);
 		return;

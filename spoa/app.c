@@ -198,7 +198,7 @@ static void reload_cb(struct ev_loop *loop, ev_signal *w, int revents)
 	(void)revents;
 	if (app->is_stopping)
 		return;
-	conf = conf_load(app->conf_path, &err);
+	conf = conf_load_apart(app->conf_path, &err);
 	if (conf == NULL) {
 		log_warnx("reload kept=old why=\"%s\"", err.text);
 		return;

@@ -126,6 +126,10 @@ struct conf *conf_load(const char *path, struct conf_err *err)
 /* The same of text that is there already; `file` is only named. */
 struct conf *conf_parse(const char *file, struct slice text,
     struct conf_err *err) __attribute__((warn_unused_result));
+/* conf_load() for who serves already: a child reads, so that its end, should
+   libconfuse find no memory, is not ours. Blocks until it is done. */
+struct conf *conf_load_apart(const char *path, struct conf_err *err)
+    __attribute__((warn_unused_result));
 void conf_free(struct conf *c);
 
 /* Gives: the listener's index, -1 if there is none of that name or port. */
