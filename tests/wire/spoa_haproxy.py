@@ -54,7 +54,9 @@ def namespace():
 class Member:
     """Says its name once something came; keeps the cancel requests."""
 
-    def __init__(self, name, address):
+    first = b""
+
+    def __init__(self, name, address, port=5432):
         self.name, self.cancels = name, []
         outer = self
 
@@ -64,7 +66,7 @@ class Member:
                 if data[4:8] == struct.pack(">I", 80877102):
                     outer.cancels.append(data)
                     return
-                if not data:
+                if not data or not data.startswith(outer.first):
                     return
                 self.request.sendall(outer.name.encode() + b"\n")
                 while data := self.request.recv(65536):
@@ -75,7 +77,7 @@ class Member:
             daemon_threads = True
             request_queue_size = 512
 
-        self.server = Server((address, 5432), Handler)
+        self.server = Server((address, port), Handler)
         threading.Thread(target=self.server.serve_forever,
                          daemon=True).start()
 
