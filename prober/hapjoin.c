@@ -9,6 +9,7 @@
 #include "app.h"
 #include "cluster.h"
 #include "member.h"
+#include "resolve.h"
 
 /* What HAProxy refuses it refuses again: asked at once so often, then ever
    more rarely. */
@@ -47,6 +48,8 @@ static void find_member(
 	memcpy(out->addr, c->front[i], sizeof(out->addr));
 	out->port =
 	    c->conf->hap.server_port != 0 ? c->conf->hap.server_port : own;
+	if (!resolve_get(c->app->resolve, d->api_host, out->rest_addr))
+		out->rest_addr[0] = '\0';
 	out->rest_port = d->api_port;
 	out->rest_tls = d->api_tls;
 }

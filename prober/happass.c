@@ -20,7 +20,7 @@
 #define PASS_S 1.0
 #define DEADLINE_MS 1000
 #define SAY_AGAIN_MS 600000
-/* 16 clusters are 96 questions, which fit one command line. */
+/* 16 clusters are 112 questions, which fit one command line. */
 #define CLUSTERS_A_LINE 16
 
 /* Can an agent on this host name the server, and does no operator object? */

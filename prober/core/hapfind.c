@@ -48,6 +48,13 @@ static void addr_text(const struct hap_found *m, char out[static HAP_ADDR])
 	    six ? "]" : "", (unsigned)m->port);
 }
 
+/* Numeric, so that nothing else can stand in it. */
+static bool is_address(const char *addr)
+{
+	return addr[0] != '\0' &&
+	    addr[strspn(addr, "0123456789abcdefABCDEF.:")] == '\0';
+}
+
 /* What the third way's checks ask, as its lines in the file have it. */
 static void classic_words(
     const struct hap_words *w, const struct hap_found *m, char *out, size_t n)
@@ -56,9 +63,12 @@ static void classic_words(
 	    "inter 1s fastinter 500ms rise 1 fall 2";
 	static const char *const stock = "inter 3s fall 3 rise 2";
 	bool tls = m->rest_tls;
+	bool apart =
+	    is_address(m->rest_addr) && strcmp(m->rest_addr, m->addr) != 0;
 
 	(void)snprintf(out, n,
-	    "check port %u %s on-marked-down shutdown-sessions%s%s%s%s",
+	    "check%s%s port %u %s on-marked-down shutdown-sessions%s%s%s%s",
+	    apart ? " addr " : "", apart ? m->rest_addr : "",
 	    (unsigned)m->rest_port, w->stock ? stock : tuned,
 	    tls ? " check-ssl verify required ca-file " : "",
 	    tls ? (w->ca[0] != '\0' ? w->ca : "@system-ca") : "",
@@ -247,13 +257,6 @@ static void remove_server(struct finding *f, const struct hap_row *r)
 		say(f, "shutdown sessions server", r->backend, r->server, "");
 	else
 		say(f, "del server", r->backend, r->server, "");
-}
-
-/* Numeric, so that nothing else can stand in it. */
-static bool is_address(const char *addr)
-{
-	return addr[0] != '\0' &&
-	    addr[strspn(addr, "0123456789abcdefABCDEF.:")] == '\0';
 }
 
 /* Two members whose servers have one name: it is the first one's. */

@@ -24,7 +24,8 @@
 struct hap_found {
 	char addr[LIM_ADDR]; /* numeric; "": not known */
 	uint16_t port;
-	uint16_t rest_port; /* Patroni's; 0: not known */
+	char rest_addr[LIM_ADDR]; /* Patroni's; "": addr */
+	uint16_t rest_port;       /* 0: not known */
 	bool rest_tls;
 };
 

@@ -19,6 +19,7 @@ const char *hap_backend_suffix(enum hap_backend b)
 	    [HAP_CLASSIC_WRITE] = "classic_write",
 	    [HAP_CLASSIC_READ] = "classic_read",
 	    [HAP_CLASSIC_ANY] = "classic_any",
+	    [HAP_CLASSIC_SYNC] = "classic_sync",
 	};
 
 	assert(b < HAP_PLACES_N);

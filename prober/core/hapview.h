@@ -27,6 +27,7 @@ enum hap_backend {
 	HAP_CLASSIC_WRITE = HAP_BACKEND_N,
 	HAP_CLASSIC_READ,
 	HAP_CLASSIC_ANY,
+	HAP_CLASSIC_SYNC, /* where a listener wants the sync standby */
 	HAP_PLACES_N
 };
 

@@ -15,6 +15,7 @@ failovers    the leader's postmaster killed, again and again
 switchovers  planned, with new connections on 5000 and 5001 all the time
 probes       a lost probe, the server alive
 pool         50 clients that stay, the leader killed; the classic way beside
+sessions     on a former leader: when they end, with and without reloads
 held         1,000 clients at once, while there is no leader for 5 s
 own-writes, own-writes-healthy  a read that names the LSN of a write before it
 """
@@ -36,6 +37,7 @@ import rounds_change  # noqa: E402 (its folders are only known now)
 import rounds_held  # noqa: E402
 import rounds_lsn  # noqa: E402
 import rounds_pool  # noqa: E402
+import rounds_sessions  # noqa: E402
 from meter import MeterError  # noqa: E402
 from patroute_lab.errors import LabError  # noqa: E402
 from patroute_lab.lab import Lab  # noqa: E402
@@ -44,6 +46,7 @@ KINDS = {"failovers": rounds_change.FAILOVERS,
          "switchovers": rounds_change.SWITCHOVERS,
          "probes": rounds_change.PROBES,
          "pool": rounds_pool.POOL,
+         "sessions": rounds_sessions.SESSIONS,
          "held": rounds_held.HELD_KIND,
          "own-writes": rounds_lsn.OWN_WRITES,
          "own-writes-healthy": rounds_lsn.HEALTHY}

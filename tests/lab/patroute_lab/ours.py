@@ -92,6 +92,8 @@ def _product(name):
 def _fitted(lab, text):
     """A product's file as this lab needs it."""
     text = _more_members(text, lab.hosts)
+    if lab.settings["in_haproxy"]:
+        text = _fewer_members(text, lab)
     if pooler.is_on(lab.settings):
         assert ":5432\n" in text, "no server to fit"
         text = text.replace(":5432\n", f":{pooler.PORT}\n")
@@ -105,6 +107,14 @@ def _more_members(text, hosts):
                    if host.role == "node" and host.number > 3)
     return re.sub(r"(    server dc1-psql-node3 [^\n]*\n)",
                   lambda found: found.group(1) + more, text)
+
+
+def _fewer_members(text, lab):
+    """The others are for the prober to find."""
+    for host in lab.hosts.values():
+        if host.role == "node" and host.number > lab.settings["in_haproxy"]:
+            text = re.sub(rf"    server {host.name} [^\n]*\n", "", text)
+    return text
 
 
 def haproxy_files():

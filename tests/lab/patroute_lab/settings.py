@@ -53,6 +53,8 @@ def _newest_postgresql():
 # Patroni's own: what the classic way is measured with.
 TABLE = {
     "members": ("3", _number(1, MEMBERS_MAX), "PostgreSQL hosts"),
+    "in_haproxy": ("0", _number(0, MEMBERS_MAX),
+                   "how many of them HAProxy's file names; 0: all"),
     "etcd_api": ("3", _choice("2", "3"), "etcd's API that Patroni speaks"),
     "dcs": ("etcd", _choice("etcd", "zookeeper"),
             "where Patroni keeps its keys"),

@@ -109,8 +109,8 @@ static void each_backend_has_its_own_words(void **state)
 		"set server main_fallback/psql-1 health stopping"},
 	    {HAP_CLASSIC_WRITE,
 		"add server main_classic_write/psql-1 [fd00::1]:5432 check "
-		"port 8008 inter 1s fastinter 500ms rise 1 fall 2 "
-		"on-marked-down shutdown-sessions check-ssl verify required "
+		"addr 10.0.0.8 port 8008 inter 1s fastinter 500ms rise 1 fall "
+		"2 on-marked-down shutdown-sessions check-ssl verify required "
 		"ca-file /ca.pem crt /own.pem send-proxy-v2 id 7100 weight "
 		"251",
 		"set server main_classic_write/psql-1 health down"},
@@ -119,6 +119,7 @@ static void each_backend_has_its_own_words(void **state)
 
 	(void)state;
 	(void)snprintf(t->found[0].addr, LIM_ADDR, "fd00::1");
+	(void)snprintf(t->found[0].rest_addr, LIM_ADDR, "10.0.0.8");
 	t->found[0].rest_tls = true;
 	t->words.ca = "/ca.pem";
 	t->words.pem = "/own.pem";
