@@ -2,7 +2,8 @@
 
 `lab` is a whole and healthy lab (LAB_NAME, default "lab"): one that is up
 already is used and left up; otherwise it is brought up, with the options
-in LAB_SET ("ttl=20 checks=tuned"), and taken down at the end.
+in LAB_SET ("ttl=20 checks=tuned"), and taken down at the end. Tests that are
+marked by_hand have Pacemaker leave the load balancers alone.
 """
 
 import os
@@ -21,6 +22,9 @@ from patroute_lab import Lab  # noqa: E402 (its folder is only known now)
 def pytest_configure(config):
     """The markers that these tests know."""
     config.addinivalue_line("markers", "slow: run by hand")
+    config.addinivalue_line(
+        "markers", "by_hand: what is killed on a load balancer stays so, and "
+        "nothing watches it: Pacemaker starts, stops and asks nothing")
 
 
 @pytest.fixture(scope="session")
@@ -28,18 +32,29 @@ def session_lab():
     """The lab, up for the whole session."""
     lab = Lab()
     found = lab.complete
-    lab.up([] if found else os.environ.get("LAB_SET", "").split())
+    if not found or lab.trouble():
+        lab.up([] if found else os.environ.get("LAB_SET", "").split())
     yield lab
     if not found:
         lab.down()
 
 
 @pytest.fixture
-def lab(session_lab):
+def lab(session_lab, request):
     """The lab, healthy before each test; what it broke is repaired."""
-    if session_lab.trouble():
-        session_lab.up()
+    make_healthy(session_lab, request)
     return session_lab
+
+
+def make_healthy(lab, request):
+    """Repairs the lab, with Pacemaker in charge or not, as the test has
+    it; for fixtures that begin before `lab`."""
+    if request.node.get_closest_marker("by_hand"):
+        if lab.trouble():
+            lab.up()
+        lab.by_hand()
+    elif lab.trouble() or lab.is_by_hand:
+        lab.up()
 
 
 @pytest.fixture

@@ -79,11 +79,11 @@ def curl(lab, host, path):
                            f"http://127.0.0.1:7100{path}"]).stdout
 
 
-def topology(lab, hap="hap1"):
-    """All that that host's prober says."""
-    return json.loads(curl(lab, hap, "/topology"))
+def topology(lab, hap=None):
+    """All that that host's prober says; the VIP's, if none is named."""
+    return json.loads(curl(lab, hap or lab.vip(), "/topology"))
 
 
-def verdict(lab, hap="hap1"):
-    """The cluster, as that host's prober has it."""
+def verdict(lab, hap=None):
+    """The cluster, as that host's prober (the VIP's) has it."""
     return topology(lab, hap)["clusters"][0]

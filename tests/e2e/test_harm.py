@@ -20,6 +20,7 @@ import invariants
 import measures
 import path
 import pytest
+from conftest import make_healthy
 from history import MS, S
 from invariants import demand
 from meter import Meter, Target
@@ -37,11 +38,13 @@ IDLE = 50                               # sessions kept through each port
 DELAY = 105                             # ms
 
 
+pytestmark = pytest.mark.by_hand
+
+
 @pytest.fixture(scope="module", name="address", autouse=True)
-def address_fixture(session_lab):
+def address_fixture(session_lab, request):
     """That of a load balancer with responders in PostgreSQL's place."""
-    if session_lab.trouble():
-        session_lab.up()
+    make_healthy(session_lab, request)
     with crowd.behind(session_lab, HAP):
         yield session_lab.host(HAP).address
 

@@ -11,6 +11,8 @@ from patroute_lab import LabError
 from sessions import ask, session
 
 APP = "app1"
+# What is cut and reloaded here is no business of Pacemaker's.
+pytestmark = pytest.mark.by_hand
 
 
 def replicas(lab):
@@ -78,7 +80,7 @@ def test_psql_reaches_the_right_kind(lab, port):
 
 def test_status_tells_of_everything(lab):
     status = lab.status()
-    assert status["vip"] == "hap1"
+    assert status["vip"] in ("hap1", "hap2", "hap3")
     assert status["leader"] in status["hosts"]
     assert len(status["hosts"]) == 10
     assert all(host["up"] for host in status["hosts"].values())
@@ -269,7 +271,7 @@ def test_the_command_works_within_a_host(lab, lab_command):
     def run(*args, **more):
         return subprocess.run(inside + list(args), capture_output=True,
                               text=True, timeout=60, check=False, **more)
-    assert json.loads(run("status", "--json").stdout)["vip"] == "hap1"
+    assert json.loads(run("status", "--json").stdout)["vip"] == lab.vip()
     assert run("psql", "5000", "-Atc", "SELECT 42").stdout == "42\n"
     through = run("exec", "app1", "sh", "-c", "cat; exit 3", input="words")
     assert (through.returncode, through.stdout) == (3, "words")

@@ -11,6 +11,7 @@ from clients import Client
 from patroute_lab import Lab
 from scenarios import run_once
 
+pytestmark = pytest.mark.by_hand
 HAPS = ("hap1", "hap2", "hap3")
 
 
@@ -76,7 +77,7 @@ def test_etcd_hidden(lab, hidden_etcd, wait_until):
 def zookeeper_lab():
     """A lab of its own, on ZooKeeper."""
     lab = Lab(f"{Lab().name[:14]}zk")
-    lab.up(["dcs=zookeeper", "ttl=20"])
+    lab.up(["dcs=zookeeper", "ttl=20", "vip=fixed"])
     yield lab
     lab.down()
 

@@ -28,7 +28,7 @@ def own_lab(*options):
     """A lab of its own with these options, and its story from then on."""
     lab = Lab(f"{Lab().name[:14]}vd")
     lab.down()
-    lab.up(options)
+    lab.up(["vip=fixed", *options])
     try:
         yield lab, Story(lab)
     finally:

@@ -8,8 +8,8 @@ import subprocess
 
 import psycopg2
 
-from . import config, dcs, faults, hosts, netns, ours, procs, programs
-from . import settings, state, status, tls, wire
+from . import config, dcs, faults, hosts, netns, ours, pacemaker, procs
+from . import programs, settings, state, status, tls, wire
 from .errors import LabError
 from .machine import LAB_DIR, PATH
 from .waiting import until
@@ -50,8 +50,9 @@ def up(lab, pairs):
         _unhurry(lab)
     _start_routers(lab)
     state.write(lab.paths.complete, "")
-    lab.say(f"up: leader {status.collect(lab)['leader']}, "
-            f"VIP {hosts.VIP}")
+    found = status.collect(lab)
+    lab.say(f"up: leader {found['leader']}, VIP {hosts.VIP} on "
+            f"{found['vip']}")
 
 
 def _make_hosts(lab):
@@ -61,7 +62,7 @@ def _make_hosts(lab):
         lab.say(f"{len(fresh)} hosts: " + " ".join(h.name for h in fresh))
     netns.make_switch(lab.name)
     for host in lab.hosts.values():
-        _tmpfs(lab, host)
+        _prepare(lab, host)
         lab.machine(host).up(lab.hosts)
     for host in lab.hosts.values():
         box = lab.machine(host)
@@ -70,6 +71,12 @@ def _make_hosts(lab):
         if host not in fresh:
             faults.heal(lab, host)
             faults.thaw(lab, host, "all")
+
+
+def _prepare(lab, host):
+    """What a host has before it is made."""
+    _tmpfs(lab, host)
+    pacemaker.prepare(lab, host)
 
 
 def _tmpfs(lab, host):
@@ -92,10 +99,15 @@ def _start(lab, role):
 
 
 def _start_cluster(lab):
+    if pacemaker.is_on(lab.settings):
+        # Long before it has anything to run: its hosts find each other
+        # while Patroni makes the database.
+        pacemaker.let_go(lab)
+        _start(lab, "hap")
     _start(lab, "etcd")
     for host in lab.hosts.values():
         if host.role == "etcd":
-            _wait_programs(lab, host, 40)
+            wait_programs(lab, host, 40)
     lab.say(f"{lab.settings['dcs']} answers")
     nodes = [host for host in lab.hosts.values() if host.role == "node"]
     fresh = not dcs.is_initialised(lab)
@@ -109,11 +121,13 @@ def _start_cluster(lab):
                   lambda: programs.log_end(lab, nodes[0]))
 
 
-def _wait_programs(lab, host, seconds):
+def wait_programs(lab, host, seconds):
+    """Until all that runs on the host serves."""
     for program in programs.table(lab, host):
         def ready(each=program):
-            _must_live(lab, host, each.name)
-            return each.ready()
+            if not each.managed:
+                _must_live(lab, host, each.name)
+            return lab.machine(host).program(each.name) and each.ready()
         until(f"{program.name} on {host.name}", seconds, ready,
               lambda: programs.log_end(lab, host))
 
@@ -157,9 +171,13 @@ def _start_routers(lab):
     """Last: what HAProxy's checks see at first is then already true, and
     no server has to rise again."""
     _start(lab, "hap")
+    if pacemaker.is_on(lab.settings):
+        pacemaker.form(lab)
     routers = [host for host in lab.hosts.values() if host.role == "hap"]
     for host in routers:
-        _wait_programs(lab, host, 20)
+        wait_programs(lab, host, 20)
+    if pacemaker.is_on(lab.settings):
+        pacemaker.wait_placed(lab)
     for host in routers:
         _wait_routed(lab, host)
 
@@ -208,12 +226,12 @@ def _answers(lab, host, port):
 
 def start_host(lab, host):
     """One host up, with its programs; they need not have joined yet."""
-    _tmpfs(lab, host)
+    _prepare(lab, host)
     box = lab.machine(host)
     box.up(lab.hosts)
     box.wait_ready()
     programs.start(lab, host)
-    _wait_programs(lab, host, 30)
+    wait_programs(lab, host, 30)
 
 
 def _start_daemon(lab):

@@ -64,6 +64,11 @@ def _demo(lab, args):
     os.execv(sys.executable, [sys.executable, f"{LAB_DIR}/demo.py"])
 
 
+def _vip(lab, args):
+    _at_most(args, 1, "vip", "[TO]")
+    print(lab.vip(*args) or "no host")
+
+
 def _switchover(lab, args):
     _at_most(args, 1, "switchover", "[TO]")
     print(lab.switchover(*args))
@@ -115,6 +120,11 @@ VERBS = {
     "psql": (("PORT [ARGS]", _psql), f"psql on {CLIENT}, through the VIP"),
     "switchover": (("[TO]", _switchover),
                    "planned; returns when Patroni says it is done"),
+    "vip": (("[TO]", _vip), "where the VIP is; has Pacemaker move it there"),
+    "standby": (_on_host("standby", 1, "HOST", Lab.standby),
+                "Pacemaker gives up what it runs there"),
+    "unstandby": (_on_host("unstandby", 1, "HOST", Lab.unstandby),
+                  "Pacemaker may use it again"),
     "kill": (_on_host("kill", 1, "HOST", Lab.kill),
              "power off: link down, then all processes"),
     "start": (_on_host("start", 1, "HOST", Lab.start),
@@ -145,7 +155,7 @@ def usage():
               settings.usage(), "",
               "Hosts: dc1-psql-node1..3 (or node1..3), hap1..3, etcd1..3, "
               "app1.", "PROGRAM: patroni, postgres, etcd, haproxy, prober, "
-              "agent.",
+              "agent,", "corosync, pacemaker.",
               "LAB_NAME in the environment names the lab (default: lab); "
               "several can", "be up side by side. All verbs work within "
               "the hosts too."]

@@ -16,13 +16,15 @@ MEMBERS_MAX = 32
 
 
 class Host:
-    """One host. `role` is node, hap, etcd or app; `number` starts at 1."""
+    """One host. `role` is node, hap, etcd or app; `number` starts at 1.
+    `more` are addresses that it has besides, whatever runs on it."""
 
     def __init__(self, name, address, role, number):
         self.name = name
         self.address = address
         self.role = role
         self.number = number
+        self.more = []
 
     @property
     def member(self):
@@ -42,8 +44,9 @@ def _node_address(number):
     return f"192.168.34.{_MORE_NODES + number - len(_NODES) - 1}"
 
 
-def table(members):
-    """All hosts of a lab with that many members, by name, in order."""
+def table(members, vip_on=None):
+    """All hosts of a lab with that many members, by name, in order; the
+    host `vip_on` has the VIP as a plain address."""
     hosts = [Host(f"dc1-psql-node{n}", _node_address(n), "node", n)
              for n in range(1, members + 1)]
     hosts += [Host(f"hap{n}", address, "hap", n)
@@ -51,7 +54,10 @@ def table(members):
     hosts += [Host(f"etcd{n}", address, "etcd", n)
               for n, address in enumerate(_ETCDS, 1)]
     hosts.append(Host(CLIENT, _APP, "app", 1))
-    return {host.name: host for host in hosts}
+    found = {host.name: host for host in hosts}
+    if vip_on is not None:
+        found[vip_on].more.append(VIP)
+    return found
 
 
 def find(hosts, name):

@@ -11,7 +11,7 @@ import sys
 import time
 
 from . import (bringup, config, faults, hosts, machine, netns, procs,
-               programs, settings, state, status, tls, wire)
+               pacemaker, programs, settings, state, status, tls, wire)
 from .errors import LabError
 from .waiting import Deadline, until
 
@@ -40,7 +40,9 @@ class Lab:
     def adopt(self, chosen):
         """Takes these settings for those of the lab."""
         self.settings = chosen
-        self.hosts = hosts.table(chosen["members"])
+        fixed = chosen["vip"] == "fixed"
+        self.hosts = hosts.table(chosen["members"],
+                                 "hap1" if fixed else None)
 
     def say(self, text):
         """Tells the user, with the seconds since the start."""
@@ -216,6 +218,8 @@ class Lab:
             if not self.machine(host).stop_program(program, timeout):
                 raise LabError(f"{program} does not run on {host.name}")
             programs.start(self, host)
+            until(f"{program} on {host.name} again", 20,
+                  lambda: self.machine(host).program(program))
 
     def freeze(self, name, what="all"):
         """SIGSTOP to a program of a host, or to everything on it."""
@@ -245,12 +249,49 @@ class Lab:
         if program != "haproxy" or not before:
             raise LabError(f"no {program} runs on {host.name} to reload; "
                            "only haproxy can be reloaded")
-        noted = int(state.read(self.paths.host(host, "pids", program)))
-        procs.send([p for p in box.program(program) if p.inner == noted],
-                   signal.SIGUSR2)
+        procs.send(box.tops(program), signal.SIGUSR2)
         until(f"new worker of haproxy on {host.name}", timeout,
               lambda: {p.pid for p in box.program(program)} - before,
               lambda: box.log_end(program))
+
+    # --- the virtual IP --------------------------------------------------
+
+    def vip(self, to=None):
+        """The host that has the VIP, after it moved there if `to` is given;
+        None if none has it, or several."""
+        if to is not None:
+            with self.locked():
+                pacemaker.move(self, self._balancer(to).name)
+        holders = pacemaker.holders(self)
+        return holders[0] if len(holders) == 1 else None
+
+    def standby(self, name):
+        """Pacemaker gives up what it runs on that load balancer."""
+        with self.locked():
+            pacemaker.standby(self, self._balancer(name).name, True)
+
+    def unstandby(self, name):
+        """Pacemaker may use that load balancer again."""
+        with self.locked():
+            pacemaker.standby(self, self._balancer(name).name, False)
+
+    def _balancer(self, name):
+        host = self.host(name)
+        if host.role != "hap":
+            raise LabError(f"{host.name} is no load balancer, expected one "
+                           "of: hap1 hap2 hap3")
+        return host
+
+    def by_hand(self):
+        """Takes the load balancers' programs out of Pacemaker's hands, who
+        would start again what a test kills, until the next `up`."""
+        with self.locked():
+            pacemaker.take(self)
+
+    @property
+    def is_by_hand(self):
+        """Whether by_hand() holds."""
+        return pacemaker.by_hand(self)
 
     def _must_be_complete(self):
         if not self.complete:

@@ -1,5 +1,6 @@
 """A host's life: made, entered, its programs started, killed."""
 
+import glob
 import os
 import shutil
 import signal
@@ -14,6 +15,9 @@ from .waiting import until
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAB_DIR = os.path.dirname(HERE)
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Names of programs, and of the resource agents that may run them.
+AGENTS = {"prober": "patroute-prober", "agent": "patroute-spoa",
+          "haproxy": "haproxy"}
 
 
 class Machine:
@@ -75,10 +79,11 @@ class Machine:
                 os.unlink(self._file(name))
 
     def _prepare(self, hosts):
-        for folder in ("etc/patroni", "log/postgresql", "pids"):
+        for folder in ("etc/patroni", "log/postgresql", "pids", "ocf"):
             os.makedirs(self._file(folder), exist_ok=True)
-        for name in os.listdir(self._file("pids")):
-            os.unlink(self._file("pids", name))
+        for folder in ("pids", "ocf"):
+            for name in os.listdir(self._file(folder)):
+                os.unlink(self._file(folder, name))
         shutil.chown(self._file("log/postgresql"), "postgres", "postgres")
         write(self._file("etc/hosts"), etc_hosts(hosts))
         write(self._file("etc/hostname"), self.host.name + "\n")
@@ -154,12 +159,36 @@ class Machine:
         everything = self.processes()
         if name == "postgres":
             return [p for p in everything if p.comm == "postgres"]
-        noted = read(self._file("pids", name)).strip()
-        if not noted:
-            return []
+        tops = self._noted(name) + self._noted_by_agent(name, everything)
         # Patroni starts PostgreSQL, but each is a program of its own.
-        return [p for p in procs.below(everything, int(noted))
+        return [p for top in tops for p in procs.below(everything, top)
                 if p.comm != "postgres"]
+
+    def tops(self, name):
+        """The first processes of a program: who takes its signals."""
+        everything = self.processes()
+        ids = self._noted(name) + self._noted_by_agent(name, everything)
+        return [p for p in everything if p.inner in ids]
+
+    def _noted(self, name):
+        """The inner id that host-spawn noted, in a list."""
+        text = read(self._file("pids", name)).strip()
+        return [int(text)] if text else []
+
+    def _noted_by_agent(self, name, everything):
+        """The inner id that Pacemaker's resource agent noted, with the
+        instant at which that process began: ids are used again."""
+        ids = []
+        for path in glob.glob(self._file("ocf", f"{AGENTS.get(name)}-*.pid")):
+            words = read(path).split()
+            ids += [p.inner for p in everything if len(words) > 1
+                    and str(p.inner) == words[0] and p.began == words[1]]
+        return ids
+
+    def holds(self, address):
+        """Whether it is up and has that address."""
+        pid = self.init
+        return pid is not None and netns.holds(pid, address)
 
     def kill(self):
         """Power off: the link first, so that no FIN or RST gets out,
@@ -177,15 +206,20 @@ class Machine:
 
     def stop_program(self, name, seconds):
         """TERM to the program's first process, until all of it ended."""
-        noted = read(self._file("pids", name)).strip()
-        if not noted or not self.program(name):
+        if not self.program(name):
             return False
-        procs.send([p for p in self.program(name)
-                    if p.inner == int(noted)], signal.SIGTERM)
+        procs.send(self.tops(name), signal.SIGTERM)
         until(f"{name} on {self.host.name} stopped", seconds,
               lambda: not self.program(name),
               lambda: self.log_end(name))
         return True
+
+    def stop_own(self, name, seconds):
+        """The same, for a program that the lab started and Pacemaker, who
+        is to have it, did not."""
+        if self._noted(name):
+            self.stop_program(name, seconds)
+            os.unlink(self._file("pids", name))
 
     def log_file(self, name):
         """The path of a program's log."""

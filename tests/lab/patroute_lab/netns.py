@@ -154,8 +154,7 @@ def _port(host):
 
 
 def plug_in(name, host):
-    """Connects a host's namespace, with its address, and the VIP where
-    that is a plain address: on hap1."""
+    """Connects a host's namespace, with its addresses."""
     namespace = of_host(name, host)
     add(namespace)
     if not link_exists(namespace, "eth0"):
@@ -163,10 +162,9 @@ def plug_in(name, host):
         _ip(switch(name), "link", "add", _port(host),
             "type", "veth", "peer", "name", "eth0", "address", host.mac,
             "netns", namespace)
-    lines = ["link set lo up", "link set eth0 up",
-             f"addr replace {host.address}/{hosts.PREFIX} dev eth0"]
-    if host.name == "hap1":
-        lines.append(f"addr replace {hosts.VIP}/{hosts.PREFIX} dev eth0")
+    lines = ["link set lo up", "link set eth0 up"]
+    lines += [f"addr replace {address}/{hosts.PREFIX} dev eth0"
+              for address in [host.address] + host.more]
     _ip(namespace, "-batch", "-", text="\n".join(lines) + "\n")
     _ip(switch(name), "-batch", "-", text=(
         f"link set {_port(host)} master br0\nlink set {_port(host)} up\n"))
@@ -176,6 +174,11 @@ def link_down(name, host):
     """From here on no packet of the host reaches another."""
     if link_exists(switch(name), _port(host)):
         _ip(switch(name), "link", "set", _port(host), "down")
+
+
+def link_up(name, host):
+    """Ends link_down()."""
+    _ip(switch(name), "link", "set", _port(host), "up")
 
 
 def unplug(name, host):

@@ -63,6 +63,15 @@ def _binary(part):
     return os.path.join(build_folder(), part, f"patroute-{part}")
 
 
+def programs(settings):
+    """{name: path}: what a package would put into /usr/sbin."""
+    found = {"patroute-prober": _binary("prober"),
+             "patroute-spoa": _binary("spoa")}
+    if settings["haproxy"] != "haproxy":
+        found["haproxy"] = settings["haproxy"]
+    return found
+
+
 def prober_argv():
     """The prober's command line within a host."""
     return NICE + [_binary("prober"), "-c", CONF]
@@ -82,6 +91,13 @@ def prepare(lab, host):
     os.chown(passfile, accounts.USER_ID, -1)
     for name in ("patroute.cfg", "classic.cfg"):
         write(os.path.join(etc, name), _fitted(lab, _product(name)))
+    # As one file and its environment: where the resource agent looks.
+    write(lab.paths.host(host, "etc/haproxy/patroute.cfg"),
+          "".join(_fitted(lab, _product(name))
+                  for name in ("patroute.cfg", "classic.cfg")))
+    env = {**haproxy_env(), "CLASSIC_CHECKS": lab.settings["checks"]}
+    write(os.path.join(etc, "haproxy.env"),
+          "".join(f"{key}={word}\n" for key, word in env.items()), 0o600)
 
 
 def _product(name):
@@ -196,6 +212,6 @@ listen mixed {{
 }}
 prober {{
     haproxy_socket        = "/run/haproxy/admin.sock"
-    haproxy_master_socket = "/run/haproxy/master.sock"
+    haproxy_master_socket = "/run/haproxy-master.sock"
 }}
 """

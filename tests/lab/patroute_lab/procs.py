@@ -32,6 +32,11 @@ class Process:
         return read(f"/proc/{self.pid}/cmdline").split("\0")[:-1]
 
     @property
+    def began(self):
+        """When it began, in the kernel's ticks since boot, as text."""
+        return read(f"/proc/{self.pid}/stat").rpartition(")")[2].split()[19]
+
+    @property
     def stopped(self):
         """Whether SIGSTOP holds it."""
         return _status(self.pid).get("State", "")[:1] in ("T", "t")

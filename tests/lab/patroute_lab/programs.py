@@ -1,13 +1,13 @@
 """What runs on which host: the table of programs.
 
-A new program (one of ours on each hap host, Corosync) is one more line
-here; everything else starts, freezes, shows and stops it by this table.
+A new program is one more line here; everything else starts, freezes, shows
+and stops it by this table.
 """
 
 import os
 import shutil
 
-from . import config, dcs, ours, pooler, tls, wire
+from . import config, dcs, ours, pacemaker, pooler, tls, wire
 from .machine import LAB_DIR
 from .state import read, write
 
@@ -18,13 +18,14 @@ class Program:
     """A program of a host: how to run it and when it serves."""
 
     def __init__(self, name, user, argv, env=None, prepare=None,
-                 ready=None):
+                 ready=None, managed=False):
         self.name = name
         self.user = user
         self.argv = argv
         self.env = env or {}
         self.prepare = prepare or (lambda: None)    # writes its files
         self.ready = ready or (lambda: True)
+        self.managed = managed      # Pacemaker starts it
 
 
 def table(lab, host):
@@ -36,8 +37,11 @@ def table(lab, host):
         return [_patroni(lab, host)] + (
             [_pgbouncer(lab, host)] if pooler.is_on(lab.settings) else [])
     if host.role == "hap" and ours.is_on(lab.settings):
-        return [_prober(lab, host), _agent(lab, host),
-                _haproxy_of_ours(lab, host)]
+        found = [_prober(lab, host), _agent(lab, host),
+                 _haproxy_of_ours(lab, host)]
+        for program in found:
+            program.managed = pacemaker.manages(lab, host)
+        return _cluster(lab) + found
     if host.role == "hap":
         return [_haproxy(lab, host)]
     return []
@@ -47,6 +51,18 @@ def names(lab, host):
     """What can be frozen or asked for its log on a host."""
     found = [program.name for program in table(lab, host)]
     return found + ["postgres"] if host.role == "node" else found
+
+
+def _cluster(lab):
+    """Corosync and Pacemaker. The latter gives up without the former."""
+    if not pacemaker.is_on(lab.settings):
+        return []
+    wait = "until corosync-cfgtool -s; do sleep 0.1; done >/dev/null 2>&1"
+    return [Program("corosync", "root", ["corosync", "-f"]),
+            Program("pacemaker", "root",
+                    ["sh", "-c", f"{wait}; exec pacemakerd -f"],
+                    {"PCMK_logfile": "none",
+                     "PCMK_logfacility": "none"})]
 
 
 def _etcd(lab, host):
@@ -104,7 +120,7 @@ def _pgbouncer(lab, host):
 # As in the field: master and worker, root at first, haproxy then.
 def _haproxy_argv(lab, files):
     argv = [lab.settings["haproxy"], "-W", "-S",
-            "/run/haproxy/master.sock,mode,660,group,haproxy"]
+            "/run/haproxy-master.sock,mode,660,group,haproxy"]
     return argv + [word for path in files for word in ("-f", path)]
 
 
@@ -153,6 +169,8 @@ def start(lab, host):
         if machine.program(program.name):
             continue
         program.prepare()
+        if program.managed:
+            continue
         machine.spawn(program.name, program.user, program.argv,
                       program.env)
         started.append(program.name)

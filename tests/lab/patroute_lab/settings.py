@@ -76,6 +76,9 @@ TABLE = {
                "what stands before each PostgreSQL, on 6432"),
     "route": ("patroute", _choice("patroute", "classic"),
               "how 5000 to 5002 are routed"),
+    "vip": ("pacemaker", _choice("pacemaker", "fixed"),
+            "what places the VIP and runs the load balancers' programs; "
+            "fixed: the lab, the VIP on hap1 (always with route=classic)"),
     "haproxy": ("haproxy", _program,
                 "another HAProxy than Debian's, by its path"),
     "checks": ("stock", _choice("stock", "tuned"),
@@ -127,6 +130,8 @@ def _fit(chosen, given):
                                      or chosen["dcs"] == "zookeeper"):
             raise LabError(f"--set: {key}={chosen[key]} is for "
                            "route=patroute with etcd")
+    if chosen["route"] == "classic":
+        chosen["vip"] = "fixed"
     ttl = chosen["ttl"]
     if "loop_wait" not in given:
         chosen["loop_wait"] = min(chosen["loop_wait"], ttl // 3)

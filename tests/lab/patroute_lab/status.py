@@ -90,16 +90,14 @@ def collect(lab):
     ahead = _lsn(xlog.get("location"))
     streams = {row.get("application_name"): row.get("state")
                for row in (answer or {}).get("replication") or []}
-    vip = None
-    for each in lab.hosts.values():
-        pid = lab.machine(each).init
-        if each.role == "hap" and pid and netns.holds(pid, VIP):
-            vip = each.name
+    holders = [each.name for each in lab.hosts.values()
+               if each.role == "hap" and lab.machine(each).holds(VIP)]
     return {
         "lab": lab.name,
         "leader": host.name if host else None,
         "dcs": answered,
-        "vip": vip,
+        "vip": holders[0] if len(holders) == 1 else None,
+        "vip_holders": holders,
         "members": [_member(each, said, streams, ahead)
                     for each, said in answers],
         "hosts": _hosts(lab),
@@ -113,8 +111,9 @@ def trouble(status, routers=True):
     found = []
     if not status["leader"]:
         found.append("no leader")
-    if not status["vip"]:
-        found.append("no VIP")
+    if routers and not status["vip"]:
+        found.append("the VIP is on "
+                     + (" and ".join(status["vip_holders"]) or "no host"))
     for name, host in status["hosts"].items():
         if not host["up"]:
             found.append(f"{name} is down")
@@ -138,7 +137,8 @@ def trouble(status, routers=True):
 def text(status):
     """The status as `lab status` prints it."""
     lines = [f"lab {status['lab']}: leader {status['leader'] or 'none'}, "
-             f"VIP {VIP} on {status['vip'] or 'no host'}"
+             f"VIP {VIP} on "
+             + (" and ".join(status["vip_holders"]) or "no host")
              + ("" if status["dcs"] else ", the DCS does not answer")]
     form = "{:16}{:8}{:9}{:27}{:>9}{:>10}  {}"
     lines.append(form.format("member", "name", "role", "state", "timeline",
