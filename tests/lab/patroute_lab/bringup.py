@@ -200,16 +200,16 @@ def _wait_routed(lab, host):
 
 def _met(lab, host, port):
     """The members that a round of connections to that port reaches."""
-    return {_answers(lab, host, port)
+    return {answers(lab, host.address, port)
             for _ in range(2 * lab.settings["members"])}
 
 
-def _answers(lab, host, port):
+def answers(lab, address, port):
     """The address of the server behind a port; None without an answer."""
     try:
         with lab.inside(hosts.CLIENT):
             connection = psycopg2.connect(
-                host=host.address, port=port, user=config.SUPERUSER,
+                host=address, port=port, user=config.SUPERUSER,
                 password=config.PASSWORD, dbname="postgres",
                 connect_timeout=3)
     except psycopg2.Error:
@@ -224,13 +224,18 @@ def _answers(lab, host, port):
         connection.close()
 
 
-def start_host(lab, host):
-    """One host up, with its programs; they need not have joined yet."""
+def boot(lab, host):
+    """One host up, its programs started."""
     _prepare(lab, host)
     box = lab.machine(host)
     box.up(lab.hosts)
     box.wait_ready()
     programs.start(lab, host)
+
+
+def start_host(lab, host):
+    """One host up, with its programs; they need not have joined yet."""
+    boot(lab, host)
     wait_programs(lab, host, 30)
 
 

@@ -12,6 +12,7 @@ import subprocess
 
 from . import accounts, config, pooler, tls, wire
 from .errors import LabError
+from .hosts import PREFIX, VIP
 from .machine import LAB_DIR
 from .state import write
 
@@ -209,6 +210,10 @@ listen mixed {{
     port            = 5002
     target          = "replica"
     startup_options = true
+}}
+vip {{
+    address = "{VIP}/{PREFIX}"
+    nic     = "eth0"
 }}
 prober {{
     haproxy_socket        = "/run/haproxy/admin.sock"

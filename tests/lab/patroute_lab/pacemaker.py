@@ -19,7 +19,7 @@ from .waiting import until
 
 TOP = ours.TOP
 HOST = "/run/patroute-host"             # its folder, as the host sees it
-QUORUM_WAIT, PLACED_WAIT = 40, 40
+QUORUM_WAIT, PLACED_WAIT, STOP_WAIT = 40, 40, 60
 # The first controller is elected when this is over; its default is 20 s.
 DC_DEADTIME = """<cluster_property_set id="cib-bootstrap-options">\
 <nvpair id="cib-bootstrap-options-dc-deadtime" name="dc-deadtime" \
@@ -54,21 +54,22 @@ def manages(lab, host):
 
 
 def corosync_conf(hosts, token_ms=1000):
-    """corosync.conf: a token of one second, whatever the hosts' number."""
+    """corosync.conf, with a token of that time whatever the hosts' number;
+    Corosync's own default if None."""
     nodes = "\n".join(f"""    node {{
         ring0_addr: {host.address}
         name: {host.name}
         nodeid: {host.number}
     }}""" for host in hosts)
+    token = "" if token_ms is None else \
+        f"    token: {token_ms}\n    token_coefficient: 0\n"
     return f"""totem {{
     version: 2
     cluster_name: lab
     transport: knet
     crypto_cipher: none
     crypto_hash: none
-    token: {token_ms}
-    token_coefficient: 0
-}}
+{token}}}
 nodelist {{
 {nodes}
 }}
@@ -183,7 +184,7 @@ def _vip_resource(found):
     raise LabError(f"the cluster has no resource for {VIP}")
 
 
-def _is_ready(lab):
+def is_whole(lab):
     """Whether there is a controller, and a quorum of all hosts in it."""
     found = cib(lab)
     if found is None or found.get("have-quorum") != "1" \
@@ -198,7 +199,7 @@ def _is_ready(lab):
 def form(lab):
     """Has the cluster as it is to be: whole, set up, nothing kept away."""
     until("the load balancers' cluster", QUORUM_WAIT,
-          lambda: _is_ready(lab), lambda: _log_end(lab))
+          lambda: is_whole(lab), lambda: _log_end(lab))
     found = cib(lab)
     if found.find(".//primitive") is None:
         _set_up(lab)
@@ -207,24 +208,33 @@ def form(lab):
 
 
 def _set_up(lab):
-    text = CONFIGURE.format(vip=VIP, hosts=" ".join(
-        host.name for host in members(lab)))
+    lab.exec(speaker(lab), ["env", f"HOME={HOST}",
+                            f"{TOP}/pacemaker/setup"], 120.0)
+
+
+def load(lab, text):
+    """Adds to the cluster's configuration, in crmsh's words."""
     lab.exec(speaker(lab), ["env", f"HOME={HOST}", "crm", "configure",
                             "load", "update", "-"], 60.0, input=text)
 
 
-CONFIGURE = """
-property stonith-enabled=false no-quorum-policy=stop dc-deadtime=2s
-rsc_defaults resource-stickiness=200 migration-threshold=0
-primitive prober ocf:patroute:patroute-prober op monitor interval=2s timeout=10s
-primitive agent ocf:patroute:patroute-spoa op monitor interval=2s timeout=10s
-primitive haproxy ocf:patroute:haproxy op monitor interval=1s timeout=10s op stop timeout=20s interval=0
-primitive vip IPaddr2 params ip={vip} cidr_netmask=24 nic=eth0 arp_count_refresh=5 op monitor interval=1s timeout=10s
-clone prober-clone prober meta interleave=true
-clone agent-clone agent meta interleave=true
-clone haproxy-clone haproxy meta interleave=true
-colocation vip-with-haproxy inf: vip haproxy-clone
-"""
+def clear(lab):
+    """Stops all that the cluster runs, and has it forget what that was."""
+    _ask(lab, ["crm_attribute", "--type", "crm_config", "--name",
+               "stop-all-resources", "--update", "true"])
+    until("all resources stopped", STOP_WAIT,
+          lambda: not holders(lab) and not any(
+              lab.machine(host).program(name)
+              for host in members(lab) for name in AGENTS),
+          lambda: _log_end(lab))
+    for scope, text in (("constraints", "<constraints/>"),
+                        ("resources", "<resources/>"),
+                        ("crm_config", f"<crm_config>{DC_DEADTIME}"
+                                       "</crm_config>")):
+        _ask(lab, ["cibadmin", "--replace", "--scope", scope, "--xml-text",
+                   text])
+    _ask(lab, ["crm_resource", "--refresh"], 60.0, check=False)
+    _wait_idle(lab)
 
 
 def _ease(lab, found):
