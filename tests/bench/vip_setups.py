@@ -51,12 +51,13 @@ def use(lab, name):
     pacemaker.clear(lab)
     if name == "ours":
         pacemaker.form(lab)
+        pacemaker.begin(lab)
     else:
         if name == "classic":
             _prepare_classic(lab)
         text = {"defaults": DEFAULTS, "classic": CLASSIC}[name]
         pacemaker.load(lab, text.format(vip=hosts.VIP))
-    pacemaker.wait_placed(lab)
+        pacemaker.begin(lab)
     wait_served(lab, name)
 
 

@@ -143,8 +143,10 @@ def _wait_steady(m):
         last = h.lines[-1]["at"]
         rates = [f"{label} {measures.rate_before(h, label, last):.0f}"
                  for label in h.labels()]
+        other = [t for t in h.tries if t["rc"] != "ok"][-1:]
         raise MeterError(f"{why}; served a second: {', '.join(rates)} (is "
-                         "the machine too busy for this rate?)") from None
+                         "the machine too busy for this rate?); the last "
+                         f"that was not: {other}") from None
 
 
 def _undo(scenario, lab, leader):

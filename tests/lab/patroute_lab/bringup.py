@@ -5,6 +5,7 @@ import glob
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
 
@@ -44,11 +45,13 @@ def up(lab, pairs):
     state.write(f"{lab.paths.shared}/inside", lab.name + "\n")
     _start_daemon(lab)
     _make_hosts(lab)
-    _start_cluster(lab)
-    _wait_cluster(lab)
-    if not lab.complete:
-        _unhurry(lab)
-    _start_routers(lab)
+    with ThreadPoolExecutor(1) as beside:
+        forming = _form(lab, beside)
+        _start_cluster(lab)
+        _wait_cluster(lab)
+        if not lab.complete:
+            _unhurry(lab)
+        _start_routers(lab, forming)
     state.write(lab.paths.complete, "")
     found = status.collect(lab)
     lab.say(f"up: leader {found['leader']}, VIP {hosts.VIP} on "
@@ -98,12 +101,17 @@ def _start(lab, role):
                 lab.say(f"{host.name}: {', '.join(started)} started")
 
 
+def _form(lab, beside):
+    """Pacemaker's hosts find each other, and it learns what it is to run,
+    while Patroni makes the database. None without it."""
+    if not pacemaker.is_on(lab.settings):
+        return None
+    pacemaker.let_go(lab)
+    _start(lab, "hap")
+    return beside.submit(pacemaker.form, lab)
+
+
 def _start_cluster(lab):
-    if pacemaker.is_on(lab.settings):
-        # Long before it has anything to run: its hosts find each other
-        # while Patroni makes the database.
-        pacemaker.let_go(lab)
-        _start(lab, "hap")
     _start(lab, "etcd")
     for host in lab.hosts.values():
         if host.role == "etcd":
@@ -167,17 +175,19 @@ def _unhurry(lab):
         raise LabError(f"Patroni's /config: {code} {text.strip()}")
 
 
-def _start_routers(lab):
+def _start_routers(lab, forming):
     """Last: what HAProxy's checks see at first is then already true, and
     no server has to rise again."""
     _start(lab, "hap")
-    if pacemaker.is_on(lab.settings):
-        pacemaker.form(lab)
+    if forming is not None:
+        forming.result()
+        pacemaker.begin(lab)
+        lab.say("Pacemaker has its cluster")
     routers = [host for host in lab.hosts.values() if host.role == "hap"]
     for host in routers:
         wait_programs(lab, host, 20)
-    if pacemaker.is_on(lab.settings):
-        pacemaker.wait_placed(lab)
+    if forming is not None:
+        lab.say(f"{pacemaker.wait_placed(lab)}: has the VIP")
     for host in routers:
         _wait_routed(lab, host)
 

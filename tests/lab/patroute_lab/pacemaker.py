@@ -20,10 +20,9 @@ from .waiting import until
 TOP = ours.TOP
 HOST = "/run/patroute-host"             # its folder, as the host sees it
 QUORUM_WAIT, PLACED_WAIT, STOP_WAIT = 40, 40, 60
-# The first controller is elected when this is over; its default is 20 s.
-DC_DEADTIME = """<cluster_property_set id="cib-bootstrap-options">\
-<nvpair id="cib-bootstrap-options-dc-deadtime" name="dc-deadtime" \
-value="2s"/></cluster_property_set>"""
+# What a new cluster begins with. The first controller is elected when
+# dc-deadtime is over (20 s by default); nothing starts before all is there.
+NEW = {"dc-deadtime": "2s", "stop-all-resources": "true"}
 
 
 def is_on(settings):
@@ -123,9 +122,16 @@ def _disk(lab, host):
     if not os.path.exists(cib):
         empty = netns.run(["cibadmin", "--empty"])
         assert "<crm_config/>" in empty, "no place for a property"
-        write(cib, empty.replace("<crm_config/>", "<crm_config>"
-                                 + DC_DEADTIME + "</crm_config>"), 0o600)
+        write(cib, empty.replace("<crm_config/>", _properties(NEW)), 0o600)
         shutil.chown(cib, "hacluster", "haclient")
+
+
+def _properties(wanted):
+    pairs = "".join(f'<nvpair id="cib-bootstrap-options-{name}" '
+                    f'name="{name}" value="{value}"/>'
+                    for name, value in wanted.items())
+    return ('<crm_config><cluster_property_set id="cib-bootstrap-options">'
+            f"{pairs}</cluster_property_set></crm_config>")
 
 
 def _programs(lab, host):
@@ -197,19 +203,35 @@ def is_whole(lab):
 
 
 def form(lab):
-    """Has the cluster as it is to be: whole, set up, nothing kept away."""
+    """Has the cluster whole and set up; begin() has it run things."""
     until("the load balancers' cluster", QUORUM_WAIT,
           lambda: is_whole(lab), lambda: _log_end(lab))
+    if cib(lab).find(".//primitive") is None:
+        lab.exec(speaker(lab), ["env", f"HOME={HOST}",
+                                f"{TOP}/pacemaker/setup"], 120.0)
+
+
+def begin(lab):
+    """Ends what keeps resources from a host, or the cluster from them."""
     found = cib(lab)
-    if found.find(".//primitive") is None:
-        _set_up(lab)
-    else:
-        _ease(lab, found)
-
-
-def _set_up(lab):
-    lab.exec(speaker(lab), ["env", f"HOME={HOST}",
-                            f"{TOP}/pacemaker/setup"], 120.0)
+    for node in found.iter("node"):
+        if any(pair.get("name") == "standby" for pair in node.iter("nvpair")):
+            _ask(lab, ["crm_standby", "--node", node.get("uname"),
+                       "--delete"], check=False)
+    if any(each.get("id").startswith("cli-")
+           for each in found.iter("rsc_location")):
+        _ask(lab, ["crm_resource", "--clear", "--resource",
+                   _vip_resource(found)], check=False)
+    names = {pair.get("name") for pair in found.iter("nvpair")}
+    for name in ("stop-all-resources", "maintenance-mode"):
+        if name in names:
+            _ask(lab, ["crm_attribute", "--type", "crm_config", "--name",
+                       name, "--delete"])
+    if "maintenance-mode" in names:
+        # It does not look by itself what became of them meanwhile.
+        _ask(lab, ["crm_resource", "--refresh"], 60.0)
+    elif any(name.startswith("fail-count") for name in names):
+        _ask(lab, ["crm_resource", "--cleanup"], 60.0, check=False)
 
 
 def load(lab, text):
@@ -229,32 +251,11 @@ def clear(lab):
           lambda: _log_end(lab))
     for scope, text in (("constraints", "<constraints/>"),
                         ("resources", "<resources/>"),
-                        ("crm_config", f"<crm_config>{DC_DEADTIME}"
-                                       "</crm_config>")):
+                        ("crm_config", _properties(NEW))):
         _ask(lab, ["cibadmin", "--replace", "--scope", scope, "--xml-text",
                    text])
     _ask(lab, ["crm_resource", "--refresh"], 60.0, check=False)
     _wait_idle(lab)
-
-
-def _ease(lab, found):
-    """Ends what keeps resources from a host, or the cluster from them."""
-    for node in found.iter("node"):
-        if any(pair.get("name") == "standby" for pair in node.iter("nvpair")):
-            _ask(lab, ["crm_standby", "--node", node.get("uname"),
-                       "--delete"], check=False)
-    if any(each.get("id").startswith("cli-")
-           for each in found.iter("rsc_location")):
-        _ask(lab, ["crm_resource", "--clear", "--resource",
-                   _vip_resource(found)], check=False)
-    names = {pair.get("name") for pair in found.iter("nvpair")}
-    if "maintenance-mode" in names:
-        _ask(lab, ["crm_attribute", "--type", "crm_config", "--name",
-                   "maintenance-mode", "--delete"])
-        # It does not look by itself what became of them meanwhile.
-        _ask(lab, ["crm_resource", "--refresh"], 60.0)
-    elif any(name.startswith("fail-count") for name in names):
-        _ask(lab, ["crm_resource", "--cleanup"], 60.0, check=False)
 
 
 def _log_end(lab):
@@ -327,7 +328,7 @@ def take(lab):
 
 def let_go(lab):
     """Ends what take() began: what the lab started in between ends, so that
-    form() finds the cluster's programs missing."""
+    begin() finds the cluster's programs missing."""
     if by_hand(lab):
         for host in members(lab):
             box = lab.machine(host)
