@@ -287,3 +287,83 @@ def test_c9_started_is_the_program(spoa):
     assert os.path.samefile(f"/proc/{pid}/exe", spoa.parameters["binary"])
     assert spoa("monitor") == OK and "cannot be asked" in spoa.said
     assert spoa("stop") == OK
+
+
+# --- what the prober's monitor tells the cluster ------------------------------
+
+@pytest.fixture
+def told(root, folder):
+    """The prober's agent, and what reaches the cluster's attributes."""
+    one = make(root, folder, "patroute-prober")
+    one.noted_by = folder / "attributes"
+    one.put_first("crm_node", "echo hap1\n")
+    one.put_first("attrd_updater", f"""
+        echo "$*" >>{one.noted_by}
+        [ ! -e {folder}/broken ] || exit 1
+        [ ! -e {folder}/hangs ] || exec sleep 100
+        case $* in *--query*)
+            echo 'name="patroute-reach" host="hap1" value="main/x"'
+            echo 'name="patroute-reach" host="hap2" value="main/y main/z"'
+        esac
+    """)
+    yield one
+    one.end()
+
+
+def attributes(ra):
+    """What was told since the last time, without the questions."""
+    text = ra.noted_by.read_text() if ra.noted_by.exists() else ""
+    ra.noted_by.unlink(missing_ok=True)
+    return [line for line in text.splitlines() if "--query" not in line]
+
+
+FORGOTTEN = ["--name patroute-reach --private --delete",
+             "--name patroute-health --delay 5s --delete"]
+
+
+def test_d1_the_health_of_a_host(told):
+    """A recurring monitor tells it; no prober to ask is none."""
+    pid = told.started()
+    assert told.probe() == OK and attributes(told) == []
+    assert told("monitor") == OK
+    reach, health = attributes(told)
+    assert reach == "--name patroute-reach --private --update "
+    assert health.startswith("--name patroute-health --delay 5s --update ")
+    assert 0 <= int(health.split()[-1]) <= 100
+    os.kill(pid, signal.SIGSTOP)
+    assert told("monitor") == FAILED and attributes(told) == FORGOTTEN
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_there(pid), "dead")
+    assert told("monitor") == STOPPED and attributes(told) == FORGOTTEN
+    assert told("stop") == OK and attributes(told) == FORGOTTEN
+
+
+def test_d2_other_hosts_are_compared_with(told):
+    """Their members reach the prober, ours do not; what it says goes out."""
+    binary = told.parameters["binary"]
+    told.parameters["binary"] = told.folder / "patroute-prober"
+    told.parameters["binary"].symlink_to(binary)
+    told.started()
+    told.parameters["binary"] = told.folder / "says"
+    told.parameters["binary"].write_text(f"""#!/bin/sh
+        cat >{told.folder}/heard
+        printf '0\\nmain/z is out of reach\\nmain/a b" main/*\\n'
+    """)
+    told.parameters["binary"].chmod(0o755)
+    assert told("monitor") == OK
+    assert (told.folder / "heard").read_text() == "main/y main/z\n"
+    assert attributes(told) == [
+        '--name patroute-reach --private --update main/a b" main/*',
+        "--name patroute-health --delay 5s --update 0"]
+    told.parameters["binary"] = binary
+
+
+def test_d3_the_clusters_tool_fails(told):
+    """Nothing else does, and nothing waits for it for long."""
+    told.started()
+    for how in ("broken", "hangs"):
+        (told.folder / how).touch()
+        answer, took = timed(lambda: told("monitor"))
+        assert answer == OK and took < 10 * SLOW
+        (told.folder / how).unlink()
+    assert told("stop") == OK

@@ -90,7 +90,7 @@ class Ra:
 
     def put_first(self, name, text):
         """A script that the agent finds before the program of that name."""
-        self.first.mkdir()
+        self.first.mkdir(exist_ok=True)
         (self.first / name).write_text("#!/bin/sh\n" + text)
         (self.first / name).chmod(0o755)
 

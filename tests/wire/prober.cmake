@@ -15,3 +15,4 @@ patroute_pytest(wire_prober_policy slow 180 prober_policy.py)
 patroute_pytest(wire_prober_haproxy wire 240 prober_haproxy.py)
 # Without any DCS; 20 s, for how often Patroni is asked needs time to show.
 patroute_pytest(wire_prober_no_dcs wire 120 prober_no_dcs.py)
+patroute_pytest(wire_prober_health wire 90 prober_health.py)
