@@ -43,7 +43,7 @@ const state = {
 	reports: [],
 	visible: new Map(),
 	drawn: new Map(),
-	boot_id: null,
+	kept: new Map(),
 };
 
 /* --- asking --- */
@@ -220,7 +220,8 @@ function draw_grid()
 	const {found, views} = grid(state.cards, {
 		filter: $("filter").value,
 		troubled: $("troubled").checked,
-		is_open: (name) => !state.many || state.open.has(name)
+		is_open: (name) => !state.many || state.open.has(name),
+		kept: state.kept
 	});
 
 	$("overview").hidden = state.cards.length < 2;
@@ -407,7 +408,10 @@ addEventListener("hashchange", () => {
 	draw();
 });
 addEventListener("resize", draw);
-setInterval(draw, EVERY_MS); /* also while an answer is waited for */
+setInterval(() => { /* also while an answer is waited for */
+	if (is_stale(performance.now()))
+		draw();
+}, EVERY_MS);
 
 from_hash();
 poll();

@@ -315,6 +315,8 @@ export function in_order(cards)
 /* Does a card have each word of the filter, in its name, state or members? */
 export function is_found(card, filter)
 {
+	if (filter.trim() === "")
+		return true;
 	const all = [
 		card.name, card.word, card.mode, card.write || "",
 		...card.problems.map((p) => p.text)

@@ -53,14 +53,33 @@ function card(c, is_open)
 	    },
 		h("bdi", {class: "name"}, c.name), chip(c.level, c.word),
 		h("span", {class: "line"}, to),
-		h("span", {class: "line"},
-		    c.read_n === null ? "" :
-					`${c.read_n} of ${c.members_n} read, `,
-		    c.lag_bytes === null ? "lag unknown" :
-					   `lag ${bytes(c.lag_bytes)}`)));
+		h("span", {class: "line"}, reads_line(c))));
 }
 
-/* cards in their order; ask: {filter, troubled, is_open(name)}. */
+function reads_line(c)
+{
+	const lag =
+	    c.lag_bytes === null ? "lag unknown" : `lag ${bytes(c.lag_bytes)}`;
+
+	return c.read_n === null ? lag :
+				   `${c.read_n} of ${c.members_n} read, ${lag}`;
+}
+
+/* The card made last time if it says the same: hundreds are not made anew. */
+function kept_card(c, is_open, kept)
+{
+	const said = [c.name, c.level, c.word, c.write, reads_line(c),
+		is_open].join("\n");
+	const was = kept.get(c.raw_name);
+
+	if (was && was.said === said)
+		return was.view;
+	const view = card(c, is_open);
+	kept.set(c.raw_name, {said, view});
+	return view;
+}
+
+/* cards in their order; ask: {filter, troubled, is_open(name), kept: Map}. */
 export function grid(cards, ask)
 {
 	const found = cards.filter((c) => is_found(c, ask.filter) &&
@@ -69,7 +88,8 @@ export function grid(cards, ask)
 	return {
 		found: found.length,
 		views: [h("ul", {class: "grid"},
-		    found.map((c) => card(c, ask.is_open(c.raw_name))))]
+		    found.map((c) => kept_card(
+				  c, ask.is_open(c.raw_name), ask.kept)))]
 	};
 }
 

@@ -61,7 +61,8 @@ function whole(raw, more)
 		site.head(around, 1, {host: "h", at: "x"}),
 		...site
 		    .grid(model.in_order(cards),
-			{filter: "", troubled: false, is_open: () => true})
+			{filter: "", troubled: false, kept: new Map(),
+			    is_open: () => true})
 		    .views,
 		...views, ...site.parts(around),
 		...view.events(
@@ -303,6 +304,20 @@ test("troubled ones first, and found by their words", () => {
 	assert.deepEqual(cards.map((c) => c.name), ["z", "c2", "c10"]);
 	assert.ok(model.is_found(cards[0], "LEADER z"));
 	assert.ok(!model.is_found(cards[0], "steady"));
+});
+
+test("a card that says the same is the one made before", () => {
+	const kept = new Map();
+	const made = (change) => {
+		const raw = answer(change);
+		const cards = raw.clusters.map((c) => model.card_of(c, raw));
+		return site.grid(cards, {filter: "", troubled: false, kept,
+			is_open: () => false}).views[0].children[0];
+	};
+	const first = made(() => {});
+
+	assert.equal(made((c) => { c.since_ms = 5; }), first);
+	assert.notEqual(made((c) => { c.write = null; }), first);
 });
 
 test("a server is a cluster's by its whole name", () => {
