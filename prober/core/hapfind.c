@@ -152,33 +152,51 @@ static void move_server(
 	say(f, "set server", r->backend, r->server, rest);
 }
 
-/* The place of `name` among the followed, or a free one if `make`. */
-static char *followed(struct hap_memory *mem, const char *name, bool make)
+/* What is remembered of that server, or room for it. Gives: NULL if there is
+   none. */
+static struct hap_followed *followed(struct hap_memory *mem, const char *name)
 {
-	char *room = NULL;
+	struct hap_followed *room = NULL;
 
 	for (int i = 0; i < LIM_MEMBERS; i++) {
-		if (strcmp(mem->followed[i], name) == 0)
-			return mem->followed[i];
-		if (room == NULL && mem->followed[i][0] == '\0')
-			room = mem->followed[i];
+		struct hap_followed *o = &mem->followed[i];
+
+		if (strcmp(o->server, name) == 0)
+			return o;
+		if (room == NULL && o->server[0] == '\0')
+			room = o;
 	}
-	return make ? room : NULL;
+	return room;
 }
 
-/* The file may well have another address on purpose: it is changed only where
-   it was the member's own. */
-static bool is_followed(
+static void remember(
+    struct hap_followed *o, const char *server, const char *addr)
+{
+	memcpy(o->last, addr, sizeof(o->last));
+	if (o->server[0] != '\0')
+		return;
+	memcpy(o->server, server, sizeof(o->server));
+	memcpy(o->first, addr, sizeof(o->first));
+}
+
+/* Is that server to have another address than it has? */
+static bool is_to_move(
     struct finding *f, const struct hap_row *r, const char *addr)
 {
+	struct hap_followed *o;
+
+	if (r->addr[0] == '\0')
+		return false;
 	if (is_hap_ours(r))
-		return true;
+		return strcmp(r->addr, addr) != 0;
+	o = followed(f->mem, r->server);
+	if (o == NULL)
+		return false;
 	if (strcmp(r->addr, addr) != 0)
-		return followed(f->mem, r->server, false) != NULL;
-	char *place = followed(f->mem, r->server, true);
-	if (place != NULL)
-		memcpy(place, r->server, LIM_NAME);
-	return true;
+		return strcmp(r->addr, o->first) == 0 ||
+		    strcmp(r->addr, o->last) == 0;
+	remember(o, r->server, addr);
+	return false;
 }
 
 static void find_server(struct finding *f, enum hap_backend b, int i)
@@ -194,8 +212,7 @@ static void find_server(struct finding *f, enum hap_backend b, int i)
 		return;
 	}
 	addr_text(m, addr);
-	if (is_followed(f, r, addr) && strcmp(r->addr, addr) != 0 &&
-	    r->addr[0] != '\0')
+	if (is_to_move(f, r, addr))
 		move_server(f, r, m);
 	if (is_hap_leaving(r)) {
 		begin_server(f, b, server);

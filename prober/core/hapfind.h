@@ -47,10 +47,17 @@ struct hap_leaving {
 };
 #define HAP_LEAVING_N 8
 
+/* A server of HAProxy's file that had its member's own address: the first and
+   the last one that both had. The file may have another on purpose, now or
+   after the next reload. */
+struct hap_followed {
+	char server[LIM_NAME];
+	char first[HAP_ADDR], last[HAP_ADDR];
+};
+
 /* What is remembered of a cluster between two looks; zeroed at first. */
 struct hap_memory {
-	/* Members whose server of HAProxy's file had their own address. */
-	char followed[LIM_MEMBERS][LIM_NAME];
+	struct hap_followed followed[LIM_MEMBERS];
 	struct hap_leaving leaving[HAP_LEAVING_N];
 };
 

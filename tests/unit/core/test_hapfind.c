@@ -236,6 +236,16 @@ static void an_address_is_followed_where_it_was_the_members(void **state)
 	t->found[0].port = 6432;
 	assert_false(find(t));
 	see(t, lines, COUNT(lines));
+	/* A reload brings the file's address back, and an operator another. */
+	(void)snprintf(t->view.row[0].addr, HAP_ADDR, "10.0.0.77:6432");
+	assert_false(find(t));
+	assert_int_equal(t->out.n, 0);
+	(void)snprintf(t->view.row[0].addr, HAP_ADDR, "10.0.0.1:5432");
+	assert_false(find(t));
+	see(t, lines, COUNT(lines));
+	(void)snprintf(t->view.row[0].addr, HAP_ADDR, "10.0.0.1:6432");
+	assert_false(find(t));
+	assert_int_equal(t->out.n, 0);
 	/* One that was added is the prober's anyway. */
 	t->view.row[1].id = HAP_OURS;
 	memset(&t->mem, 0, sizeof(t->mem));
