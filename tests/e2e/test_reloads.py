@@ -1,0 +1,73 @@
+"""
+I17 while everything of ours comes and goes: HAProxy's reloads, restarts of
+agent and prober in random order under 500 connections a second close no
+session and fail no connection that the classic ports of that HAProxy served.
+RELOADS_S seconds of it (300), by hand; SEED repeats an order.
+"""
+
+import os
+import random
+import time
+
+import crowd
+import invariants
+import measures
+import path
+import pytest
+import test_harm
+from invariants import demand
+from meter import Meter
+from test_harm import CONTROL, HAP, IDLE, OURS
+
+pytestmark = pytest.mark.slow
+
+SECONDS = float(os.environ.get("RELOADS_S", "300"))
+SEED = int(os.environ.get("SEED", "0")) or random.randrange(1, 10**6)
+
+
+@pytest.fixture(scope="module", name="address", autouse=True)
+def address_fixture(session_lab):
+    """That of a load balancer with responders in PostgreSQL's place."""
+    if session_lab.trouble():
+        session_lab.up()
+    with crowd.behind(session_lab, HAP):
+        yield session_lab.host(HAP).address
+
+
+ACTS = {
+    "reload": lambda lab: lab.reload(HAP),
+    "agent": lambda lab: lab.restart_program(HAP, "agent"),
+    "prober": lambda lab: lab.restart_program(HAP, "prober"),
+}
+
+
+def test_reloads_and_restarts(lab, address, tmp_path):
+    """No session is closed, old processes' too; none fails."""
+    dice, done = random.Random(SEED), dict.fromkeys(ACTS, 0)
+    with Meter(lab, test_harm.targets(address), tmp_path / "h.jsonl",
+               idle=IDLE, member_every_ms=20) as m:
+        m.run(2)
+        m.mark("event", "harm")
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            act = dice.choice(list(ACTS))
+            ACTS[act](lab)
+            done[act] += 1
+            m.run(dice.uniform(0.2, 4))
+        m.run(2)
+    h = m.history
+    kept = [s for s in h.sessions.values() if s.label in OURS]
+    found = {"seed": SEED, **done, "sessions": len(kept),
+             "closed": sum(s.closed_at is not None for s in kept),
+             "attempts": sum(len(h.of(each)) for each in OURS),
+             "failed": {each: measures.failed(h, each)["n"]
+                        for each in h.labels()},
+             "misrouted": {each: measures.misrouted(h, each)["n"]
+                           for each in h.labels()},
+             "invalid": measures.invalid(h)}
+    print(found)
+    assert min(done.values()) > 0
+    with path.explained(lab, h, OURS, HAP):
+        assert crowd.stands(h)
+        demand(invariants.i17_no_harm(h, CONTROL))
+        assert found["closed"] == 0
