@@ -2,8 +2,9 @@
 
 `lab` is a whole and healthy lab (LAB_NAME, default "lab"): one that is up
 already is used and left up; otherwise it is brought up, with the options
-in LAB_SET ("ttl=20 checks=tuned"), and taken down at the end. Tests that are
-marked by_hand have Pacemaker leave the load balancers alone.
+in LAB_SET ("ttl=20 checks=tuned"), and taken down at the end. Pacemaker
+leaves its load balancers alone, so that what a test kills stays so, but for
+tests that are marked pacemaker.
 """
 
 import os
@@ -23,8 +24,8 @@ def pytest_configure(config):
     """The markers that these tests know."""
     config.addinivalue_line("markers", "slow: run by hand")
     config.addinivalue_line(
-        "markers", "by_hand: what is killed on a load balancer stays so, and "
-        "nothing watches it: Pacemaker starts, stops and asks nothing")
+        "markers", "pacemaker: it watches the load balancers, and starts, "
+        "stops and moves what it has to")
 
 
 @pytest.fixture(scope="session")
@@ -49,12 +50,11 @@ def lab(session_lab, request):
 def make_healthy(lab, request):
     """Repairs the lab, with Pacemaker in charge or not, as the test has
     it; for fixtures that begin before `lab`."""
-    if request.node.get_closest_marker("by_hand"):
-        if lab.trouble():
-            lab.up()
-        lab.by_hand()
-    elif lab.trouble() or lab.is_by_hand:
+    managed = request.node.get_closest_marker("pacemaker") is not None
+    if lab.trouble() or (managed and lab.is_by_hand):
         lab.up()
+    if not managed:
+        lab.by_hand()
 
 
 @pytest.fixture

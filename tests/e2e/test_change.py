@@ -10,7 +10,7 @@ import pytest
 from invariants import demand
 from scenarios import SCENARIOS, Scenario, run_once
 
-pytestmark = [pytest.mark.usefixtures("lab"), pytest.mark.by_hand]
+pytestmark = pytest.mark.usefixtures("lab")
 
 FIRST_WRITE = 0.2               # s after the new leader is writable
 SESSIONS = 0.2                  # s after the key named another

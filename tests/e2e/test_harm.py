@@ -38,9 +38,6 @@ IDLE = 50                               # sessions kept through each port
 DELAY = 105                             # ms
 
 
-pytestmark = pytest.mark.by_hand
-
-
 @pytest.fixture(scope="module", name="address", autouse=True)
 def address_fixture(session_lab, request):
     """That of a load balancer with responders in PostgreSQL's place."""

@@ -16,6 +16,9 @@ import pytest
 
 from patroute_lab import Lab, procs
 
+# These see what `lab up` makes of a lab, Pacemaker's part of it too.
+pytestmark = pytest.mark.pacemaker
+
 # The life of a lab is the same without our programs, but quicker.
 QUICK = ("route=classic", "checks=tuned")
 KINDS = ("net", "pid", "mnt", "uts", "ipc")

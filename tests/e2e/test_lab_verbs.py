@@ -11,8 +11,6 @@ from patroute_lab import LabError
 from sessions import ask, session
 
 APP = "app1"
-# What is cut and reloaded here is no business of Pacemaker's.
-pytestmark = pytest.mark.by_hand
 
 
 def replicas(lab):

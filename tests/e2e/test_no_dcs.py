@@ -11,7 +11,6 @@ from clients import Client
 from patroute_lab import Lab
 from scenarios import run_once
 
-pytestmark = pytest.mark.by_hand
 HAPS = ("hap1", "hap2", "hap3")
 
 

@@ -4,7 +4,6 @@ import path
 import pytest
 from patroute_lab import hosts
 
-pytestmark = pytest.mark.by_hand
 ETCD = ("etcd1", "etcd2", "etcd3")
 
 

@@ -5,6 +5,8 @@ link dies, and stays when a part of ours does. Durations are measured by
 tests/bench/vip_gaps.py; here only what must not happen at all, and the end.
 """
 
+import contextlib
+import os
 import pathlib
 import sys
 import time
@@ -14,10 +16,12 @@ import measures
 import pytest
 from invariants import demand
 from meter import Meter, Target
-from patroute_lab import netns, pacemaker
+from patroute_lab import hosts, netns, pacemaker
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "bench"))
 from vip_watch import Watch, span_ms  # noqa: E402 pylint: disable=C0413
+
+pytestmark = pytest.mark.pacemaker
 
 EVERY_MS = 25
 LABEL = "write"
@@ -58,6 +62,52 @@ def demand_one(lab, client, watch):
 def pid(lab, host, name):
     """Of a program's first process, from outside; None without one."""
     return next((p.pid for p in lab.machine(host).tops(name)), None)
+
+
+@contextlib.contextmanager
+def doubled(lab):
+    """The VIP on every load balancer at once, as after a partition under
+    no-quorum-policy=ignore; each says in turn that it is the one."""
+    lab.by_hand()
+    mine = lab.vip()
+    others = [h.name for h in pacemaker.members(lab) if h.name != mine]
+    address = f"{hosts.VIP}/{hosts.PREFIX}"
+    for name in others:
+        lab.exec(name, ["ip", "address", "add", address, "dev", "eth0"])
+    try:
+        yield [mine, *others]
+    finally:
+        for name in others:
+            lab.exec(name, ["ip", "address", "del", address, "dev", "eth0"])
+
+
+def claim(lab, name):
+    """The host says to all that the VIP is there."""
+    lab.exec(name, ["/usr/libexec/heartbeat/send_arp", "-i", "100", "-r", "2",
+                    "-p", "/run/claim.pid", "eth0", hosts.VIP, "auto",
+                    hosts.VIP, "ffffffffffff"])
+
+
+@pytest.mark.slow
+def test_doubled(lab, client, watch, wait_until):
+    """Every router decides by the leader key: with the VIP everywhere, and
+    the leader moving, no write goes to another than the leader."""
+    with doubled(lab) as names:
+        logs = {name: os.path.getsize(lab.machine(name).log_file("haproxy"))
+                for name in names}
+        for _ in range(4):
+            for name in names:
+                claim(lab, name)
+                client.run(0.3)
+            lab.switchover()
+            client.run(1)
+        writes_again(client, wait_until)
+        grown = [name for name in names if logs[name] < os.path.getsize(
+            lab.machine(name).log_file("haproxy"))]
+    assert len(grown) > 1, "one host had all connections: nothing was shown"
+    assert span_ms(watch.samples, 0, 1, lambda found: len(found) > 1) > 1000
+    demand(invariants.i1_leader_only(client.history, labels=[LABEL]))
+    assert measures.misrouted(client.history, LABEL)["n"] == 0
 
 
 def test_standby(lab, client, watch, wait_until):
