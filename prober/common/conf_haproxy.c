@@ -1,6 +1,8 @@
 /*
  * conf_haproxy.c - what of HAProxy's does not go together; see conf_int.h.
  */
+#include <inttypes.h>
+
 #include "conf_int.h"
 
 static cfg_t *section_of(const struct conf_src *src, const char *name, int i)
@@ -93,10 +95,11 @@ static bool check_maxconn(const struct conf_src *src, const struct conf *c)
 		return true;
 	return conf_fail(src,
 	    conf_line(section_of(src, "haproxy", 0), "maxconn", 0),
-	    "haproxy.maxconn: %u, expected at least %llu: the listeners' "
+	    "haproxy.maxconn: %u, expected at least %" PRIu64
+	    ": the listeners' "
 	    "maxconn and haproxy.stats_maxconn together, and one for each "
 	    "listener without",
-	    (unsigned)c->haproxy.maxconn, (unsigned long long)(sum + shares));
+	    (unsigned)c->haproxy.maxconn, sum + shares);
 }
 
 bool conf_check_haproxy(const struct conf_src *src, const struct conf *c)

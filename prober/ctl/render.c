@@ -295,5 +295,6 @@ uint32_t render_share(const struct conf *c, uint16_t listen)
 		left -= c->listen[i].hap.maxconn;
 		n += c->listen[i].hap.maxconn == 0;
 	}
+	assert(n > 0); /* this one */
 	return (uint32_t)(left / n);
 }

@@ -184,6 +184,20 @@ static bool read_at(struct slice s, struct render_server *sv)
 	    slice_copy(host, sv->rest_host, sizeof(sv->rest_host));
 }
 
+/* One word behind a server's address, and what follows it. */
+static bool read_word(
+    struct slice w, struct slice *line, struct render_server *sv)
+{
+	if (is_slice_eq(w, "no-check-ssl"))
+		sv->rest_tls = false;
+	if (is_slice_eq(w, "port"))
+		return read_port(word(line), &sv->rest_port);
+	if (is_slice_eq(w, "addr"))
+		return slice_copy(
+		    bare(word(line)), sv->rest_host, sizeof(sv->rest_host));
+	return true;
+}
+
 /* NAME HOST:PORT … as put_classic_servers() writes it. */
 static bool read_line(struct slice line, bool tls, struct render_server *sv)
 {
@@ -194,17 +208,9 @@ static bool read_line(struct slice line, bool tls, struct render_server *sv)
 	if (!slice_copy(w, sv->name, sizeof(sv->name)) ||
 	    !read_at(word(&line), sv))
 		return false;
-	while ((w = word(&line)).len > 0) {
-		if (is_slice_eq(w, "no-check-ssl"))
-			sv->rest_tls = false;
-		else if (is_slice_eq(w, "port") &&
-		    !read_port(word(&line), &sv->rest_port))
+	while ((w = word(&line)).len > 0)
+		if (!read_word(w, &line, sv))
 			return false;
-		else if (is_slice_eq(w, "addr") &&
-		    !slice_copy(bare(word(&line)), sv->rest_host,
-			sizeof(sv->rest_host)))
-			return false;
-	}
 	return true;
 }
 
