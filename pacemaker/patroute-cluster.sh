@@ -212,13 +212,13 @@ END
 	echo "</operations>"
 }
 
-# clone NAME, with what is in it on standard input.
+# clone NAME AGENT, with what is in it on standard input.
 clone()
 {
 	echo "<clone id=\"$1-clone\">"
 	meta "$1-clone" interleave true
 	echo "<primitive id=\"$1\" class=\"ocf\" provider=\"patroute\"" \
-	    "type=\"$1\">"
+	    "type=\"$2\">"
 	cat
 	echo "</primitive></clone>"
 }
@@ -236,18 +236,18 @@ resources()
 		parameters patroute-prober $daemon
 		meta patroute-prober failure-timeout 30s
 		operations patroute-prober 2
-	} | clone patroute-prober
+	} | clone patroute-prober patroute-prober
 	{
 		# shellcheck disable=SC2086 # likewise
 		parameters patroute-spoa $daemon
 		meta patroute-spoa failure-timeout 30s
 		operations patroute-spoa 2 30
-	} | clone patroute-spoa
+	} | clone patroute-spoa patroute-spoa
 	{
-		parameters haproxy
-		meta haproxy migration-threshold 1 failure-timeout 5s
-		operations haproxy 1 30
-	} | clone haproxy
+		parameters patroute-haproxy
+		meta patroute-haproxy migration-threshold 1 failure-timeout 5s
+		operations patroute-haproxy 1 30
+	} | clone patroute-haproxy haproxy
 	[ -z "$address" ] || address_resource
 	echo "</resources>"
 }
@@ -278,7 +278,7 @@ constraints()
 	echo "<constraints>"
 	[ -z "$apart" ] || hosts_constraint
 	order patroute-prober-clone patroute-spoa-clone
-	order patroute-spoa-clone haproxy-clone
+	order patroute-spoa-clone patroute-haproxy-clone
 	[ -z "$address" ] || address_constraints
 	echo "</constraints>"
 }
@@ -286,10 +286,10 @@ constraints()
 address_constraints()
 {
 	# The address leaves before HAProxy lets its connections end.
-	order haproxy-clone "$vip"
+	order patroute-haproxy-clone "$vip"
 	cat <<END
 <rsc_colocation id="patroute-with-haproxy" score="$HAPROXY_SCORE"
- rsc="$vip" with-rsc="haproxy-clone"/>
+ rsc="$vip" with-rsc="patroute-haproxy-clone"/>
 <rsc_location id="patroute-where" rsc="$vip">
 <rule id="patroute-where-said" score-attribute="patroute-health">
 <expression id="patroute-where-said-is" attribute="patroute-health"
@@ -306,8 +306,8 @@ hosts_constraint()
 {
 	echo '<rsc_location id="patroute-hosts"><resource_set' \
 	    'id="patroute-hosts-of">'
-	for one in patroute-prober-clone patroute-spoa-clone haproxy-clone \
-	    ${address:+"$vip"}; do
+	for one in patroute-prober-clone patroute-spoa-clone \
+	    patroute-haproxy-clone ${address:+"$vip"}; do
 		echo "<resource_ref id=\"$one\"/>"
 	done
 	echo '</resource_set><rule id="patroute-hosts-no" score="-INFINITY"' \

@@ -20,14 +20,16 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 PROBER = BUILD / "prober" / "patroute-prober"
 HOSTS = ("hap1", "hap2", "hap3")
 VIP = "patroute-vip"
-CLONES = ("patroute-prober", "patroute-spoa", "haproxy")
+HAPROXY = "patroute-haproxy"
+CLONES = ("patroute-prober", "patroute-spoa", HAPROXY)
 ALL = set(HOSTS)
 CONF = """
 cluster main { etcd = "http://10.0.0.1:2379" }
 listen write { port = 5000 target = primary }
 """
 ADDRESS = 'vip { address = "192.168.34.85/24" nic = eth0 }'
-# "haproxy" is also the name of classic groups' primitives.
+# Its HAProxy has whatever name and agent: the first by its agent's name, the
+# second by its own.
 GROUP = """
 <group id="HAproxyGroup">
 <primitive id="VIP" class="ocf" provider="heartbeat" type="IPaddr2">
@@ -35,7 +37,9 @@ GROUP = """
  value="192.168.34.85"/><nvpair id="VIP-a-label" name="iflabel" value="vip"/>
 </instance_attributes><operations><op id="VIP-monitor-10s" name="monitor"
  interval="10s"/></operations></primitive>
-<primitive id="HAproxy" class="systemd" type="haproxy"/></group>"""
+{haproxy}</group>"""
+OLD = ('<primitive id="lb" class="systemd" type="haproxy"/>',
+       '<primitive id="haproxy" class="lsb" type="balancer"/>')
 PREFERS = """
 <rsc_location id="prefers" rsc="HAproxyGroup" node="hap2" score="5"/>"""
 
@@ -210,25 +214,25 @@ def test_a3_a_daemon_of_ours_cannot_start(cluster):
 @pytest.mark.parametrize("rc", [1, 7])
 def test_a4_haproxy_fails(cluster, rc):
     """The address goes where one runs, and waits for no stop of the old."""
-    now = cluster.does("--op-inject", f"haproxy_monitor_1000@hap1={rc}")
-    assert now.on == {VIP: {"hap2"}, "haproxy": ALL - {"hap1"},
+    now = cluster.does("--op-inject", f"{HAPROXY}_monitor_1000@hap1={rc}")
+    assert now.on == {VIP: {"hap2"}, HAPROXY: ALL - {"hap1"},
                       "patroute-prober": ALL, "patroute-spoa": ALL}
     assert not now.waits_for("patroute-vip_start_0@hap2",
-                             "haproxy_stop_0@hap1")
-    assert now.waits_for("haproxy_stop_0@hap1", "patroute-vip_stop_0@hap1")
+                             f"{HAPROXY}_stop_0@hap1")
+    assert now.waits_for(f"{HAPROXY}_stop_0@hap1", "patroute-vip_stop_0@hap1")
 
 
 def test_a5_haproxy_fails_elsewhere(cluster):
-    now = cluster.does("--op-inject", "haproxy_monitor_1000@hap2=7")
-    assert now.did == [("stop", "haproxy", "hap2")]
+    now = cluster.does("--op-inject", f"{HAPROXY}_monitor_1000@hap2=7")
+    assert now.did == [("stop", HAPROXY, "hap2")]
 
 
 def test_a6_haproxy_fails_everywhere(cluster):
     """Nowhere is better: it stays, and is there when one comes back."""
     inject = [x for h in HOSTS
-              for x in ("--op-inject", f"haproxy_monitor_1000@{h}=7")]
+              for x in ("--op-inject", f"{HAPROXY}_monitor_1000@{h}=7")]
     now = cluster.does(*inject)
-    assert now.on[VIP] == {"hap1"} and now.on["haproxy"] == set()
+    assert now.on[VIP] == {"hap1"} and now.on[HAPROXY] == set()
 
 
 # --- what the monitors say ----------------------------------------------------
@@ -274,7 +278,7 @@ def test_b3_if_it_has_to_move_then_to_a_better_host(cluster):
 def test_b4_health_is_less_than_a_haproxy(cluster):
     """A host that runs one and has fallen is better than one without."""
     cluster.says(hap1=0, hap2=100, hap3=0)
-    now = cluster.does("--op-inject", "haproxy_monitor_1000@hap2=7")
+    now = cluster.does("--op-inject", f"{HAPROXY}_monitor_1000@hap2=7")
     assert now.on[VIP] == {"hap1"}
 
 
@@ -297,7 +301,7 @@ def test_c1_standby(cluster):
     for clone in CLONES:
         assert not now.waits_for("patroute-vip_start_0@hap2",
                                  f"{clone}_stop_0@hap1")
-    assert now.waits_for("haproxy_stop_0@hap1", "patroute-vip_stop_0@hap1")
+    assert now.waits_for(f"{HAPROXY}_stop_0@hap1", "patroute-vip_stop_0@hap1")
 
 
 def test_c2_quorum_is_lost(cluster):
@@ -343,7 +347,7 @@ def test_d1_once_and_again(fresh):
     for nv in fresh.root.iter("nvpair"):
         if nv.get("name") == "arp_count_refresh":
             nv.set("value", "7")
-    fresh.tool("crm_resource", "--resource", "haproxy", "--set-parameter",
+    fresh.tool("crm_resource", "--resource", HAPROXY, "--set-parameter",
                "drain", "--parameter-value", "9")
     fresh.setup()
     values = {nv.get("name"): nv.get("value")
@@ -351,7 +355,7 @@ def test_d1_once_and_again(fresh):
     assert values["arp_count_refresh"] == "1" and values["drain"] == "9"
     assert values["no-quorum-policy"] == "stop"
     assert values["stonith-enabled"] == "false"
-    fresh.setup("--set", "haproxy.socket=/run/a&b.sock")
+    fresh.setup("--set", f"{HAPROXY}.socket=/run/a&b.sock")
     assert '"/run/a&amp;b.sock"' in configuration(fresh).decode()
 
 
@@ -362,22 +366,25 @@ def test_d2_fencing_stays_as_it_is(fresh):
     assert "stonith-enabled" not in configuration(fresh).decode()
 
 
-def test_d3_a_classic_group(fresh):
+@pytest.mark.parametrize("old", OLD)
+def test_d3_a_classic_group(fresh, old):
     """Its address keeps its name and what it had; all else of it goes."""
-    fresh.root.find(".//resources").append(ET.fromstring(GROUP))
+    fresh.root.find(".//resources").append(
+        ET.fromstring(GROUP.format(haproxy=old)))
     fresh.root.find(".//constraints").append(ET.fromstring(PREFERS))
     fresh.setup()
     now = fresh.does()
     assert now.on == {"VIP": {"hap1"}, **{c: ALL for c in CLONES}}
     text = configuration(fresh).decode()
-    assert "HAproxy" not in text and "prefers" not in text
+    assert "HAproxyGroup" not in text and "prefers" not in text
+    assert 'id="lb"' not in text and 'id="haproxy"' not in text
     assert 'name="iflabel"' in text and text.count('name="nic"') == 1
     assert 'id="VIP-monitor-10s"' not in text
     assert "nothing to change" in fresh.setup()
 
 
 def test_d4_a_group_of_more(fresh):
-    group = ET.fromstring(GROUP)
+    group = ET.fromstring(GROUP.format(haproxy=OLD[0]))
     ET.SubElement(group, "primitive", id="mail", provider="heartbeat",
                   type="MailTo", **{"class": "ocf"})
     fresh.root.find(".//resources").append(group)
