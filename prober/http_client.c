@@ -26,8 +26,9 @@
 #define CLIENT_MAGIC 0x48747443u
 #define REQ_MAGIC 0x48747452u
 #define IO_PRIORITY 1 /* data that arrived is read before a deadline ends it */
-#define BEGIN_PER_TURN 8 /* each costs 0.1 ms */
-#define ACTS_PER_TURN 16 /* each costs 0.5 ms at most, with TLS */
+#define STREAM_PRIORITY 2 /* a key that moves, before any answer of the turn */
+#define BEGIN_PER_TURN 8  /* each costs 0.1 ms */
+#define ACTS_PER_TURN 16  /* each costs 0.5 ms at most, with TLS */
 #define TURNS_MORE 128 /* at most, after a deadline: 1 s of what may be read */
 
 struct http_req {
@@ -315,7 +316,8 @@ static int curl_socket_cb(
 		s->is_stream = is_stream(easy);
 		ev_init(&s->io, io_cb);
 		s->io.data = s;
-		ev_set_priority(&s->io, IO_PRIORITY);
+		ev_set_priority(
+		    &s->io, s->is_stream ? STREAM_PRIORITY : IO_PRIORITY);
 		curl_multi_assign(c->multi, fd, s);
 	}
 	ev_io_stop(c->loop, &s->io);
