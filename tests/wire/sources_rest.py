@@ -390,6 +390,7 @@ def test_one_in_flight_and_a_new_target_ends_it():
             Peer(answers(reply(STATUS))) as good, driver(slow) as d:
         for _ in range(5):
             d.say("ask")
+        wait_for(lambda: slow.accepted, "the question")
         time.sleep(0.3)
         assert len(slow.accepted) == 1
         d.say(f"target 127.0.0.1 {good.port}")
@@ -401,7 +402,7 @@ def test_one_in_flight_and_a_new_target_ends_it():
 def test_a_pause_of_our_own_is_no_evidence():
     with Peer(silent, parallel=True) as peer, driver(peer) as d:
         d.say("ask")
-        time.sleep(0.3)
+        wait_for(lambda: peer.accepted, "the question")
         d.p.send_signal(signal.SIGSTOP)
         time.sleep(1.6)
         d.p.send_signal(signal.SIGCONT)
