@@ -225,11 +225,11 @@ def test_a_silent_stream_is_found_out(etcd):
             d.view(leader="node1")
             d.alive()
             proxies[change].on = True
-            changed[change] = now_us()
             if change == "put":
                 etcd.put(changes[change] + "leader", "node2")
             else:
                 etcd.delete(changes[change] + "leader")
+            changed[change] = now_us()
         time.sleep(0.1)
         for change, d in drivers.items():
             got = d.next(lambda x, c=change: x["kind"] == "view" or
