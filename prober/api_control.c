@@ -357,8 +357,10 @@ static void follow(struct control *k)
 static void refused_by_etcd(struct control *k, const char *why)
 {
 	(void)say(k, 503,
-	    "not done: %s; other hosts would not know of it. %s\"where\": "
+	    "%s: %s; other hosts would not know of it. %s\"where\": "
 	    "\"host\" makes an order this host's alone",
+	    k->also_host ? "this host's own is taken back, etcd's not"
+			 : "not done",
 	    why,
 	    strstr(why, "permission") != NULL
 		? "The prober's user of etcd needs readwrite on this "
@@ -366,11 +368,25 @@ static void refused_by_etcd(struct control *k, const char *why)
 		: "");
 }
 
+static void absent(struct control *k)
+{
+	if (k->also_host)
+		done_well(k, false);
+	else
+		(void)say(k, UNPROCESSED, "there is no %s%s%s of cluster %s%s",
+		    order_kind_name(k->verb->kind),
+		    k->o.member[0] != '\0' ? " of " : "", k->o.member,
+		    k->c->conf->name,
+		    k->where == WHERE_HOST ? " on this host alone" : "");
+}
+
 static void done_cb(void *arg, const char *error)
 {
 	struct control *k = arg;
 
-	if (error != NULL) {
+	if (error == etcd_order_absent) {
+		absent(k);
+	} else if (error != NULL) {
 		refused_by_etcd(k, error);
 	} else {
 		follow(k);
@@ -418,22 +434,16 @@ static void ask_etcd(struct control *k)
 /* Taken back wherever it is, unless it was said where. */
 static void undo(struct control *k)
 {
-	bool in_etcd = k->where != WHERE_HOST &&
-	    order_set_find(k->c->orders.etcd, k->o.kind, k->o.member) >= 0;
+	/* Another host may have given it a moment ago: etcd knows. */
+	bool in_etcd = k->where != WHERE_HOST && k->c->conf->etcd_n > 0;
 
 	k->also_host = k->where != WHERE_ETCD &&
 	    cluster_unorder_host(k->c, k->o.kind, k->o.member);
 	k->o.is_host = !in_etcd;
 	if (in_etcd)
 		ask_etcd(k);
-	else if (k->also_host)
-		done_well(k, false);
 	else
-		(void)say(k, UNPROCESSED, "there is no %s%s%s of cluster %s%s",
-		    order_kind_name(k->verb->kind),
-		    k->o.member[0] != '\0' ? " of " : "", k->o.member,
-		    k->c->conf->name,
-		    k->where == WHERE_HOST ? " on this host alone" : "");
+		absent(k);
 }
 
 static void carry_out(struct control *k)

@@ -153,6 +153,7 @@ static void judge(struct cluster *c, struct mono now)
 	    .verdict = &c->verdict,
 	    .reads = &c->reads,
 	    .site = &site,
+	    .observe = is_cluster_observing(c),
 	    .addr = (const char(*)[LIM_ADDR])c->addr};
 
 	if (!is_silence_right(c, now) && publish(&in, now, &c->snap))
@@ -166,6 +167,7 @@ static void judge(struct cluster *c, struct mono now)
 	cluster_tell_read_only(c, now);
 	cluster_tell_dcs(c, now);
 	cluster_tell_members(c, now);
+	cluster_tell_observe(c, now);
 	set_pace(c, now);
 }
 

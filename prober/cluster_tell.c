@@ -12,6 +12,7 @@
 
 #include "app.h"
 #include "events.h"
+#include "feed.h"
 #include "log.h"
 #include "proof.h"
 #include "wall.h"
@@ -249,4 +250,83 @@ void cluster_tell_dcs(struct cluster *c, struct mono now)
 	    is ? "etcd answers: its leader key decides"
 	       : "etcd has fallen silent: the one member whose Patroni says "
 		 "primary takes the writes");
+}
+
+/* Connections of all agents that were observed to go elsewhere. */
+static uint64_t differed_of(const struct cluster *c, int kind)
+{
+	struct feed_agent agent;
+	uint64_t n = 0;
+
+	for (unsigned i = 0; c->app->feed != NULL && i < LIM_FEED_CLIENTS;
+	     i++) {
+		feed_agent_at(c->app->feed, i, &agent);
+		if (agent.here && agent.has_stats)
+			n += agent.stats.observed_differs[kind];
+	}
+	return n;
+}
+
+/* "node1, node2", or "nobody". */
+static const char *names_of(
+    const struct snapshot *s, uint32_t mask, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	(void)snprintf(buf, size, "nobody");
+	for (unsigned i = 0; i < s->n && used < size; i++) {
+		int n;
+
+		if ((mask & UINT32_C(1) << i) == 0)
+			continue;
+		n = snprintf(buf + used, size - used, "%s%s",
+		    used > 0 ? ", " : "", s->m[i].name);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	return buf;
+}
+
+static void tell_observe(
+    struct cluster *c, enum observe_kind k, bool differs, struct mono now)
+{
+	struct event e = begin(c, EVENT_OBSERVE);
+	char text[SENTENCE], who[SENTENCE / 2];
+	uint64_t n = differed_of(c, k);
+
+	e.from = differs ? "same" : "differs";
+	e.to = differs ? "differs" : "same";
+	e.why = (enum snap_why)c->snap.write_why;
+	(void)names_of(
+	    &c->snap, observe_classic(&c->snap, k), who, sizeof(who));
+	if (differs)
+		PRINT(text,
+		    "the classic way sends %ss to %s, which is not "
+		    "what is decided",
+		    observe_kind_name(k), who);
+	else
+		PRINT(text,
+		    "the classic way does with %ss what is decided "
+		    "again, after %" PRId64 " ms and %" PRIu64
+		    " connections that differed",
+		    observe_kind_name(k),
+		    dur_to_ms(mono_sub(now, c->tell.differs_at[k])),
+		    n > c->tell.differed[k] ? n - c->tell.differed[k] : 0);
+	c->tell.differs_at[k] = now;
+	c->tell.differed[k] = n;
+	log_info("change cluster=%s observe=%s classic=%s to=\"%s\"",
+	    c->conf->name, observe_kind_name(k), e.to, who);
+	say(c, &e, text);
+}
+
+void cluster_tell_observe(struct cluster *c, struct mono now)
+{
+	for (int k = 0; k < OBSERVE_KINDS; k++) {
+		bool differs = c->snap.observe && !c->site.unknown &&
+		    !is_observe_right(&c->snap, (enum observe_kind)k);
+
+		if (differs == c->tell.differs[k] || !is_tell_allowed(c, now))
+			continue;
+		c->tell.differs[k] = differs;
+		tell_observe(c, (enum observe_kind)k, differs, now);
+	}
 }

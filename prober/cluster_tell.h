@@ -28,4 +28,8 @@ void cluster_tell_members(struct cluster *c, struct mono now);
 /* The DCS is heard again, or not any more. */
 void cluster_tell_dcs(struct cluster *c, struct mono now);
 
+/* While it is observed: the classic way parts from what is decided, or meets
+   it again; one event each, with the connections that it concerned. */
+void cluster_tell_observe(struct cluster *c, struct mono now);
+
 #endif

@@ -91,6 +91,9 @@ struct etcd_order {
 	void *arg;
 };
 
+/* The error of one that was to be deleted and was not there. */
+extern const char etcd_order_absent[];
+
 /* Gives: NULL, or a clause: why it cannot even be asked. */
 const char *etcd_order(struct etcd *e, const struct etcd_order *o)
     __attribute__((warn_unused_result));

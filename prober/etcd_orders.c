@@ -19,6 +19,8 @@
 #define MANY 40 /* clusters of one read */
 #define PATH_ROOM (3 * (ORDERS_VALUE + LIM_TEXT) + 128)
 
+const char etcd_order_absent[] = "there is none";
+
 static void read_from(struct etcd *e, unsigned i);
 
 static bool is_ordered(const struct etcd_cluster *c)
@@ -284,6 +286,8 @@ static void written(struct etcd *e, const char *error)
 
 	e->orders.writing = NULL;
 	http_client_cancel(&w->req);
+	/* A read that began before knows nothing of it. */
+	http_client_cancel(&e->orders.read);
 	w->order.done(w->order.arg, error);
 	free(w);
 	if (error == NULL && e->state == ETCD_FOLLOWING)
@@ -334,14 +338,25 @@ static void last_cb(void *arg, const struct http_answer *a)
 		written(e, NULL);
 }
 
-/* v2's delete of what is not there is done, too. */
 static void delete2_cb(void *arg, const struct http_answer *a)
 {
 	struct etcd *e = etcd_of(arg);
 
 	e->orders.writing->req = NULL;
-	if ((a->rc == EV_RC_OK && a->status == 404) || !is_refused(e, a))
+	if (a->rc == EV_RC_OK && a->status == 404)
+		written(e, etcd_order_absent);
+	else if (!is_refused(e, a))
 		written(e, NULL);
+}
+
+static void delete3_cb(void *arg, const struct http_answer *a)
+{
+	struct etcd *e = etcd_of(arg);
+
+	e->orders.writing->req = NULL;
+	if (!is_refused(e, a))
+		written(
+		    e, is_etcd3_deleted(a->body) ? NULL : etcd_order_absent);
 }
 
 static void put3(struct etcd *e)
@@ -395,7 +410,7 @@ static void delete3(struct etcd *e)
 
 	etcd3_ask_key(&t, w->prefix, w->name);
 	a = etcd_question(
-	    e, etcd3_path(e, "/kv/deleterange", path), &t, last_cb);
+	    e, etcd3_path(e, "/kv/deleterange", path), &t, delete3_cb);
 	send_write(e, &a, !t.full);
 }
 

@@ -5,8 +5,10 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
+#include "app.h"
 #include "cluster.h"
 #include "cluster_orders.h"
+#include "feed.h"
 #include "jsonout.h"
 #include "topology.h"
 
@@ -57,6 +59,34 @@ static void add_drains(cJSON *list, const struct orders *all, struct mono now)
 		}
 }
 
+/* What all agents observed, of all clusters of theirs that are observed. */
+static void add_observed(cJSON *o, const struct cluster *c, struct mono now)
+{
+	cJSON *e = cJSON_AddObjectToObject(o, "observe");
+	double same = 0, differs = 0;
+	struct feed_agent agent;
+
+	for (unsigned i = 0; i < LIM_FEED_CLIENTS; i++) {
+		feed_agent_at(c->app->feed, i, &agent);
+		for (int k = 0; agent.here && k < OBSERVE_KINDS; k++) {
+			same += (double)agent.stats.observed_same[k];
+			differs += (double)agent.stats.observed_differs[k];
+		}
+	}
+	(void)cJSON_AddNumberToObject(e, "same", same);
+	(void)cJSON_AddNumberToObject(e, "differs", differs);
+	for (int k = 0; k < OBSERVE_ANY; k++) {
+		const char *name = observe_kind_name((enum observe_kind)k);
+
+		if (c->tell.differs[k])
+			(void)cJSON_AddNumberToObject(e, name,
+			    (double)dur_to_ms(
+				mono_sub(now, c->tell.differs_at[k])));
+		else
+			(void)cJSON_AddNullToObject(e, name);
+	}
+}
+
 void topology_control(cJSON *o, const struct cluster *c, struct mono now)
 {
 	cJSON *e = cJSON_AddObjectToObject(o, "control");
@@ -69,6 +99,7 @@ void topology_control(cJSON *o, const struct cluster *c, struct mono now)
 	add_order(
 	    e, "observe", mode != NULL && mode->is_observe ? mode : NULL, now);
 	add_order(e, "mode", mode, now);
+	add_observed(o, c, now);
 	(void)cJSON_AddStringToObject(o, "mode",
 	    is_cluster_classic(c)         ? "classic"
 		: is_cluster_observing(c) ? "observe"

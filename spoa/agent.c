@@ -60,6 +60,8 @@ static struct answer answer_of(const struct ruling *r)
 	assert(r->snap != NULL && r->d.action != ROUTE_ACT_NONE);
 	if (r->d.kind == ROUTE_TO)
 		a.server = r->snap->m[r->d.member].server;
+	if (r->snap->observe)
+		a.action = "observe"; /* and what was decided, for the log */
 	return a;
 }
 
@@ -203,13 +205,13 @@ static bool is_wait(const struct ruling *r, enum notify_engine engine)
 {
 	if (r->snap == NULL)
 		return engine == NOTIFY_HOLD;
-	return r->d.kind == ROUTE_WAIT;
+	return r->d.kind == ROUTE_WAIT && !r->snap->observe;
 }
 
 static bool is_lsn_wait(const struct ruling *r)
 {
-	return r->snap != NULL && r->d.kind == ROUTE_WAIT &&
-	    r->d.why == SNAP_WHY_MIN_LSN;
+	return r->snap != NULL && !r->snap->observe &&
+	    r->d.kind == ROUTE_WAIT && r->d.why == SNAP_WHY_MIN_LSN;
 }
 
 /* The ruling; whoever may not wait for its LSN gets one that needs no wait. */
@@ -262,6 +264,7 @@ static void take(struct app *app, struct conn *c, const struct spop_frame *f,
 			return;
 		}
 	}
+	stats_observed(&a->stats, &r, &it);
 	finish(app, c, f, &r, n->engine);
 }
 
@@ -317,6 +320,7 @@ static void answer_held(struct agent *a, const struct hold_entry *was,
 		}
 	}
 	stats_ruling(&a->stats, r);
+	stats_observed(&a->stats, r, &was->s.it);
 	if (c != NULL)
 		conn_mark(c);
 }
@@ -330,7 +334,8 @@ static void release_from(struct agent *a, struct hold *h, struct mono now)
 		struct ruling r = decide_route(&a->app->decide, &e->s.it);
 		struct hold_entry was = *e;
 
-		if (r.snap == NULL || r.d.kind == ROUTE_WAIT) {
+		if (r.snap == NULL ||
+		    (r.d.kind == ROUTE_WAIT && !is_ruling_observed(&r))) {
 			hold_pass(h, e);
 			continue;
 		}
@@ -355,7 +360,8 @@ static void end_wait(struct agent *a, const struct hold_entry *was,
 {
 	struct answer answer = {.unset = true};
 
-	if (r->snap != NULL && r->d.kind == ROUTE_WAIT)
+	if (r->snap != NULL && r->d.kind == ROUTE_WAIT &&
+	    !is_ruling_observed(r))
 		send_to_desk(r);
 	if (r->snap != NULL)
 		answer = answer_of(r);

@@ -55,6 +55,12 @@ struct ruling {
 	struct decision d;
 };
 
+/* Nobody waits: HAProxy goes the classic way, whatever was decided. */
+static inline bool is_ruling_observed(const struct ruling *r)
+{
+	return r->snap != NULL && r->snap->observe;
+}
+
 /* `seed`: random bits, the start of the round-robins. */
 void decide_init(struct decider *d, const struct conf *conf, uint32_t seed);
 

@@ -41,6 +41,20 @@ void stats_ruling(struct feed_stats *s, const struct ruling *r)
 	}
 }
 
+void stats_observed(
+    struct feed_stats *s, const struct ruling *r, const struct intent *it)
+{
+	enum observe_kind k = observe_kind_of(it);
+
+	assert(s != NULL && r != NULL);
+	if (!is_ruling_observed(r))
+		return;
+	if (is_observe_same(r->snap, k, &r->d))
+		s->observed_same[k]++;
+	else
+		s->observed_differs[k]++;
+}
+
 void stats_startup(
     struct feed_stats *s, enum decide_startup startup, const struct intent *it)
 {

@@ -19,6 +19,11 @@ void stats_latency(struct feed_stats *s, uint64_t n, struct dur d);
 /* Counts a decision by where the connection goes; a wait is none yet. */
 void stats_ruling(struct feed_stats *s, const struct ruling *r);
 
+/* Counts what was decided beside what the classic way does, while that is
+   observed. */
+void stats_observed(
+    struct feed_stats *s, const struct ruling *r, const struct intent *it);
+
 /* What the first bytes were: once a connection, not when it asks again. */
 void stats_startup(
     struct feed_stats *s, enum decide_startup startup, const struct intent *it);

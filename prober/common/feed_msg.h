@@ -17,10 +17,11 @@
 #define FEED_MSG_H
 
 #include "lim.h"
+#include "observe.h"
 #include "slice.h"
 #include "snapshot.h"
 
-#define FEED_VERSION 1
+#define FEED_VERSION 2
 #define FEED_AGE_STALE UINT32_MAX /* the verdict rests on nothing fresh */
 #define FEED_LATENCY_BUCKETS 24   /* bucket i: below 2^i us, last: above */
 
@@ -78,6 +79,9 @@ struct feed_stats {
 	uint64_t answers_lost;    /* decided, but its connection had no room */
 	/* The loop's turns; slow: over 20 ms of processor time. */
 	uint64_t loop_longest_us, loop_turns, loop_slow;
+	/* Observed, by kind: the classic way did the same, or did not. */
+	uint64_t observed_same[OBSERVE_KINDS];
+	uint64_t observed_differs[OBSERVE_KINDS];
 };
 
 struct feed_msg {

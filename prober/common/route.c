@@ -186,8 +186,10 @@ static struct decision decide_fallback(
     const struct snapshot *snap, const struct intent *it)
 {
 	struct decision d = decide_write(snap, ROUTE_ACT_FALLBACK);
+	bool drained = d.kind == ROUTE_TO &&
+	    (snap->m[d.member].flags & SNAP_F_DRAINED) != 0;
 
-	return d.kind == ROUTE_TO && is_route_fallback(it)
+	return d.kind == ROUTE_TO && !drained && is_route_fallback(it)
 	    ? d
 	    : wait_for(SNAP_WHY_NO_REPLICA);
 }

@@ -6,7 +6,7 @@
 #include "wire.h"
 
 /* Every string full: a length byte and LIM - 1 bytes. */
-#define HEAD_MAX (1 + 8 + 8 + LIM_NAME + 1 + 1 + 1 + 1 + 1 + 4 + 1)
+#define HEAD_MAX (1 + 8 + 8 + LIM_NAME + 1 + 1 + 1 + 1 + 1 + 1 + 4 + 1)
 #define MEMBER_MAX (LIM_NAME + LIM_NAME + LIM_ADDR + 3 + 2 + 2 + 4 + 4 + 8 + 8)
 _Static_assert(HEAD_MAX + LIM_MEMBERS * MEMBER_MAX <= LIM_FEED_MSG - 64,
     "32 members with every string full must fit one feed message");
@@ -54,6 +54,7 @@ size_t snap_encode(const struct snapshot *s, unsigned char *buf, size_t size)
 	wire_put(&w, s->fallback, 1);
 	wire_put(&w, s->planned, 1);
 	wire_put(&w, s->transition, 1);
+	wire_put(&w, s->observe, 1);
 	wire_put(&w, s->since_ms, 4);
 	wire_put(&w, s->n, 1);
 	for (unsigned i = 0; i < s->n; i++)
@@ -106,6 +107,7 @@ static void get_snapshot(struct wire_in *r, struct snapshot *s)
 	s->fallback = (uint8_t)wire_get(r, 1);
 	s->planned = get_flag(r);
 	s->transition = get_flag(r);
+	s->observe = get_flag(r);
 	s->since_ms = (uint32_t)wire_get(r, 4);
 	s->n = (uint8_t)wire_get(r, 1);
 	for (unsigned i = 0; r->ok && i < s->n && i < LIM_MEMBERS; i++)
@@ -202,7 +204,7 @@ bool is_snap_same(const struct snapshot *a, const struct snapshot *b)
 	if (strcmp(a->cluster, b->cluster) != 0 || a->write != b->write ||
 	    a->write_why != b->write_why || a->fallback != b->fallback ||
 	    a->planned != b->planned || a->transition != b->transition ||
-	    a->n != b->n)
+	    a->observe != b->observe || a->n != b->n)
 		return false;
 	for (unsigned i = 0; i < a->n; i++) {
 		if (!is_member_same(&a->m[i], &b->m[i]))

@@ -17,7 +17,7 @@
 #include "lim.h"
 #include "slice.h"
 
-#define SNAP_VERSION 1
+#define SNAP_VERSION 2
 
 /*
  * Why there is or is not a write target; also why a member may not be read.
@@ -70,7 +70,11 @@ enum snap_flag {
 	SNAP_F_READ = 1,     /* fit for the read route now */
 	SNAP_F_READONLY = 2, /* a leader with read-only transactions */
 	SNAP_F_LIVE = 4,     /* seen live: SQL or REST answered freshly */
-	SNAP_F_ALL = 7
+	SNAP_F_DRAINED = 8,  /* no reads, not even a leader's fallback */
+	/* Where the classic way would send; only while it is observed. */
+	SNAP_F_CLASSIC_WRITE = 16,
+	SNAP_F_CLASSIC_READ = 32,
+	SNAP_F_ALL = 63
 };
 
 enum snap_fallback {
@@ -104,6 +108,7 @@ struct snapshot {
 	uint8_t fallback;  /* enum snap_fallback */
 	bool planned;      /* a planned switchover is under way: hold */
 	bool transition;   /* leader lost or moving: an early hold is right */
+	bool observe;      /* decide and count; HAProxy goes the classic way */
 	uint32_t since_ms; /* how long there is no write target (or one) */
 	uint8_t n;         /* members */
 	struct snap_member m[LIM_MEMBERS];

@@ -224,6 +224,15 @@ bool etcd3_lease(struct slice body, char lease[static ETCD3_LEASE])
 	return ok;
 }
 
+bool is_etcd3_deleted(struct slice body)
+{
+	cJSON *doc = json_parse(body);
+	bool deleted = json_i64(doc, "deleted") > 0;
+
+	cJSON_Delete(doc);
+	return deleted;
+}
+
 bool etcd3_token(struct slice body, char *token, size_t size)
 {
 	cJSON *doc = json_parse(body);

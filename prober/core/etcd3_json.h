@@ -99,6 +99,9 @@ bool etcd3_orders(struct slice body, size_t n,
 bool etcd3_lease(struct slice body, char lease[static ETCD3_LEASE])
     __attribute__((warn_unused_result));
 
+/* The answer to a deleterange: was there anything? */
+bool is_etcd3_deleted(struct slice body);
+
 /* What matters of gRPC's codes (google.rpc.Code). */
 enum etcd3_code {
 	ETCD3_CODE_NONE = 0,    /* any other */

@@ -98,6 +98,12 @@ static uint8_t flags_of(const struct making *k, int i)
 	if (k->in->reads->fit[i] && !is_leader(k, i) && is_routable(k, i) &&
 	    !k->in->site->drained[i] && weight_of(k, i) > 0)
 		flags |= SNAP_F_READ;
+	if (k->in->site->drained[i])
+		flags |= SNAP_F_DRAINED;
+	if (k->in->observe && k->in->site->classic_write[i])
+		flags |= SNAP_F_CLASSIC_WRITE;
+	if (k->in->observe && k->in->site->classic_read[i])
+		flags |= SNAP_F_CLASSIC_READ;
 	return (uint8_t)flags;
 }
 
@@ -179,6 +185,7 @@ static void fill(const struct making *k, struct snapshot *s)
 	s->fallback = (uint8_t)k->in->pol->read_fallback;
 	s->planned = k->in->verdict->planned;
 	s->transition = is_ev_transition(k->ev, k->now);
+	s->observe = k->in->observe;
 	s->since_ms = since_ms(k->ev, k->now);
 	for (int i = 0; i < k->ev->n; i++) {
 		if (!is_ev_member(k->ev, i, k->now) &&

@@ -38,6 +38,7 @@ struct publish_in {
 	const struct verdict *verdict;
 	const struct reads_state *reads;
 	const struct publish_site *site;
+	bool observe; /* HAProxy goes the classic way: what it does is in it */
 	/* The numeric address of each member, empty while not resolved. */
 	const char (*addr)[LIM_ADDR];
 };

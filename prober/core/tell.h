@@ -10,6 +10,8 @@
 #include <stdbool.h>
 
 #include "ev_item.h"
+#include "mono.h"
+#include "observe.h"
 
 /* Per cluster: what was said last. Zeroed: nothing. */
 struct tell {
@@ -17,6 +19,10 @@ struct tell {
 	bool read_only[LIM_MEMBERS];
 	bool here[LIM_MEMBERS];
 	bool dcs; /* it is heard */
+	/* The classic way does not what is decided; by observe_kind. */
+	bool differs[OBSERVE_KINDS];
+	struct mono differs_at[OBSERVE_KINDS];
+	uint64_t differed[OBSERVE_KINDS]; /* connections, when it began */
 };
 
 /*

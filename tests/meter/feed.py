@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 
-VERSION = 1
+VERSION = 2
 HELLO, SNAPSHOT, SEEN, PING = 1, 2, 3, 4
 SOCKET = "run/patroute/feed.sock"
 PING_S = 0.5
@@ -66,7 +66,8 @@ def decode(body):
     data = Bytes(body)
     _, boot, seq = data.take(">BQQ")
     cluster = data.text()
-    write, why, _, planned, transition, since_ms, n = data.take(">bBBBBIB")
+    write, why, _, planned, transition, _, since_ms, n = \
+        data.take(">bBBBBBIB")
     members = [_member(data) for _ in range(n)]
     return {"cluster": cluster, "boot": boot, "seq": seq,
             "write": members[write]["name"] if write >= 0 else None,

@@ -22,16 +22,16 @@ def test_recorder(tmp_path):
             stdin=subprocess.PIPE)
         agent, _ = listener.accept()
         agent.settimeout(10)
-        assert agent.recv(4096)[:2] == bytes([1, 1])
+        assert agent.recv(4096)[:2] == bytes([2, 1])
         members = b"".join(
             bytes([2]) + name + bytes([4]) + b"dc1" + name[-1:] + bytes([0]) +
             struct.pack(">BBBHHIIQQ", role, flags, why, 5432, 100, 7, 3, 9, 99)
             for name, role, flags, why in ((b"n1", 1, 4, 1),
                                            (b"n2", 2, 5, 16)))
-        body = struct.pack(">BQQ", 1, 5, 6) + bytes([4]) + b"main" + \
-            struct.pack(">bBBBBIB", 0, 1, 0, 0, 1, 20, 2) + members
+        body = struct.pack(">BQQ", 2, 5, 6) + bytes([4]) + b"main" + \
+            struct.pack(">bBBBBBIB", 0, 1, 0, 0, 1, 0, 20, 2) + members
         before = time.monotonic_ns()
-        agent.send(bytes([1, 2]) + body)
+        agent.send(bytes([2, 2]) + body)
         kinds = {}
         while {3, 4} - set(kinds):
             data = agent.recv(4096)

@@ -378,3 +378,20 @@ def test_d_v2(folder, cluster, tmp_path):
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_observe_and_live(pair):
+    """The snapshot tells the agents; every host follows."""
+    a, b = pair
+    agent = Agent(b.feed)
+    agent.snapshot_where(lambda s: not s["observe"])
+    assert order(a, verb="observe")[0] == 200
+    assert a.cluster()["mode"] == "observe"
+    agent.snapshot_where(lambda s: s["observe"])
+    assert b.get("/healthz/main")[0] == 200
+    assert b.cluster()["control"]["observe"]["by"] == "ann@host"
+    assert b.cluster()["control"]["observe"].get("until") is None
+    assert order(b, verb="live")[0] == 200
+    agent.snapshot_where(lambda s: not s["observe"])
+    wait_until(lambda: a.cluster()["mode"] == "live", "a too", 2)
+    agent.close()

@@ -196,13 +196,13 @@ def test_c_place_without_members_is_no_verdict(folder, tmp_path):
 
 
 @pytest.mark.parametrize("kind, body, version", [
-    (Agent.SEEN, b"\0" * 16 + b"\4main", 1),      # before HELLO
-    (Agent.PING, b"\0" * 8, 1),
-    (Agent.HELLO, b"\0" * 8 + b"\1a", 2),          # another version
-    (Agent.HELLO, b"\0" * 7, 1),                   # cut
-    (Agent.HELLO, b"\0" * 8 + b"\1a\0", 1),        # one byte more
-    (Agent.HELLO, b"\0" * 9000, 1),
-    (Agent.SNAPSHOT, b"", 1), (99, b"", 1), (0, b"", 1)])
+    (Agent.SEEN, b"\0" * 16 + b"\4main", 2),      # before HELLO
+    (Agent.PING, b"\0" * 8, 2),
+    (Agent.HELLO, b"\0" * 8 + b"\1a", 1),          # another version
+    (Agent.HELLO, b"\0" * 7, 2),                   # cut
+    (Agent.HELLO, b"\0" * 8 + b"\1a\0", 2),        # one byte more
+    (Agent.HELLO, b"\0" * 9000, 2),
+    (Agent.SNAPSHOT, b"", 2), (99, b"", 2), (0, b"", 2)])
 def test_c_rubbish_is_dropped(prober, kind, body, version):
     bad = Agent(prober.feed, greet=False)
     bad.send(kind, body, version)

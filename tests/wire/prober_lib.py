@@ -317,7 +317,7 @@ class Agent:
     def text(s):
         return bytes([len(s)]) + s.encode()
 
-    def send(self, kind, body, version=1):
+    def send(self, kind, body, version=2):
         self.s.send(bytes([version, kind]) + body)
 
     def ping(self, nonce):
@@ -339,7 +339,7 @@ class Agent:
             data = b""
         if not data:
             return 0, b""
-        assert data[0] == 1
+        assert data[0] == 2
         return data[1], data[2:]
 
     def until(self, kind):
@@ -378,10 +378,10 @@ class Snapshot:
     def __init__(self, body):
         self.left = body
         version, boot_id, seq = self.take(">BQQ")
-        assert version == 1
+        assert version == 2
         v = {"boot_id": boot_id, "seq": seq, "cluster": self.string()}
         (v["write"], v["why"], v["fallback"], v["planned"], v["transition"],
-         v["since_ms"], n) = self.take(">bBBBBIB")
+         v["observe"], v["since_ms"], n) = self.take(">bBBBBBIB")
         v["m"] = [self.one_member() for _ in range(n)]
         assert self.left == b""
         v["target"] = v["m"][v["write"]]["name"] if v["write"] >= 0 else None

@@ -7,6 +7,7 @@ patroute_pytest(wire_spoa_tls wire 120 spoa_tls.py)
 patroute_pytest(wire_spoa_haproxy wire 300 spoa_haproxy.py)
 # A second; a turn of 200 handshakes was a tenth of one for everybody.
 patroute_pytest(wire_spoa_turn wire 60 spoa_turn.py)
+patroute_pytest(wire_spoa_observe wire 60 spoa_observe.py)
 patroute_pytest(wire_spoa_held slow 60 spoa_held.py)
 
 # Counts the heap's calls by standing in front of them, as a sanitizer does: so

@@ -209,7 +209,7 @@ class Prober:
 
     def push(self, s, body):
         with contextlib.suppress(OSError):
-            s.send(bytes([1, self.SNAPSHOT]) + body)
+            s.send(bytes([2, self.SNAPSHOT]) + body)
 
     def read(self, s):
         try:
@@ -227,7 +227,7 @@ class Prober:
             ages = [AGE_STALE if cluster in self.stale else self.age_ms
                     for cluster in self.snapshots]
             with contextlib.suppress(OSError):
-                s.send(bytes([1, self.ECHO]) + body + struct.pack(
+                s.send(bytes([2, self.ECHO]) + body + struct.pack(
                     f">H{len(ages)}I", len(ages), *ages))
         elif kind == self.SEEN:
             self.seen.append(struct.unpack_from(">QQ", body)[1])
@@ -245,19 +245,20 @@ class Prober:
             stats.update(zip(tail, struct.unpack_from(">4I", body, 336)))
             last = "answers_lost loop_longest_us loop_turns loop_slow".split()
             stats.update(zip(last, struct.unpack_from(">4Q", body, 352)))
+            stats["observed"] = struct.unpack_from(">6Q", body, 384)
             self.stats = stats
 
     def tell(self, members, write=-1, why=None, cluster="main", planned=0,
-             fallback=1, since_ms=0):
+             fallback=1, since_ms=0, observe=0):
         """A new snapshot for everybody; its sequence number."""
         if why is None:
             why = WHY_LEADER if write >= 0 else WHY_NO_KEY
         with self.lock:
             self.seq += 1
-            body = (struct.pack(">BQQ", 1, self.boot_id, self.seq) +
+            body = (struct.pack(">BQQ", 2, self.boot_id, self.seq) +
                     text(cluster) +
-                    struct.pack(">bBBBBIB", write, why, fallback, planned, 0,
-                                since_ms, len(members)) + b"".join(members))
+                    struct.pack(">bBBBBBIB", write, why, fallback, planned, 0,
+                                observe, since_ms, len(members)) + b"".join(members))
             self.snapshots[cluster] = body
             for s in self.peers:
                 self.push(s, body)

@@ -25,13 +25,13 @@ static void round_trips(void **state)
 	assert_round_trip(&s);
 	s = make_snap(3);
 	assert_round_trip(&s);
-	s.planned = s.transition = true;
+	s.planned = s.transition = s.observe = true;
 	s.write = -1;
 	s.write_why = SNAP_WHY_STOPPING;
 	assert_round_trip(&s);
 	s = make_snap_full();
 	assert_round_trip(&s);
-	assert_int_equal(snap_encode(&s, buf, sizeof(buf)), 7227);
+	assert_int_equal(snap_encode(&s, buf, sizeof(buf)), 7228);
 }
 
 static void too_small_a_buffer(void **state)
@@ -216,7 +216,7 @@ static void reasons_of_a_later_version(void **state)
 {
 	struct snapshot s = make_snap(2), out;
 	size_t len, write_why = 1 + 8 + 8 + 5 + 1;
-	size_t why = write_why + 1 + 3 + 4 + 1 + 6 + 5 + 9 + 2;
+	size_t why = write_why + 1 + 4 + 4 + 1 + 6 + 5 + 9 + 2;
 
 	(void)state;
 	s.since_ms = 0;

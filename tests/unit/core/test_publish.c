@@ -121,8 +121,28 @@ static void drain_concerns_reads_only(void **state)
 	(void)world_judge(&w, at(1));
 	assert_int_equal(w.snap.write, A);
 	assert_int_equal(w.snap.m[A].why, SNAP_WHY_LEADER);
-	assert_int_equal(w.snap.m[B].flags, SNAP_F_LIVE);
+	assert_int_equal(w.snap.m[A].flags, SNAP_F_LIVE | SNAP_F_DRAINED);
+	assert_int_equal(w.snap.m[B].flags, SNAP_F_LIVE | SNAP_F_DRAINED);
 	assert_int_equal(w.snap.m[B].why, SNAP_WHY_DRAINED);
+}
+
+static void observe_shows_the_classic_way(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.site.classic_write[A] = w.site.classic_read[B] = true;
+	(void)world_judge(&w, at(1));
+	assert_false(w.snap.observe);
+	assert_int_equal(w.snap.m[A].flags, SNAP_F_LIVE);
+	w.observe = true;
+	(void)world_judge(&w, at(2));
+	assert_true(w.snap.observe);
+	assert_int_equal(w.snap.m[A].flags, SNAP_F_LIVE | SNAP_F_CLASSIC_WRITE);
+	assert_int_equal(
+	    w.snap.m[B].flags, SNAP_F_LIVE | SNAP_F_READ | SNAP_F_CLASSIC_READ);
+	assert_int_equal(w.snap.m[C].flags, SNAP_F_LIVE | SNAP_F_READ);
 }
 
 static void weight_is_final(void **state)
@@ -218,6 +238,7 @@ int main(void)
 	    cmocka_unit_test(map_gives_haproxys_names),
 	    cmocka_unit_test(member_that_haproxy_has_not_gets_nothing),
 	    cmocka_unit_test(drain_concerns_reads_only),
+	    cmocka_unit_test(observe_shows_the_classic_way),
 	    cmocka_unit_test(weight_is_final),
 	    cmocka_unit_test(replay_is_a_lower_bound),
 	    cmocka_unit_test(read_only_leader_is_a_flag),

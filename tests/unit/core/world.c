@@ -147,6 +147,7 @@ int world_judge(struct world *w, struct mono t)
 	    .verdict = &w->v,
 	    .reads = &w->reads,
 	    .site = &w->site,
+	    .observe = w->observe,
 	    .addr = (const char(*)[LIM_ADDR])w->addr};
 
 	w->v = verdict_write(&w->ev, &w->pol, t);

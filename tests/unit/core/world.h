@@ -42,6 +42,7 @@ struct world {
 	struct verdict v;
 	struct reads_state reads;
 	struct publish_site site;
+	bool observe;
 	char addr[LIM_MEMBERS][LIM_ADDR];
 	struct snapshot snap;
 	struct rr rr;
