@@ -11,7 +11,9 @@
 #include "haptext.h"
 #include "health_api.h"
 #include "metrics.h"
+#include "num.h"
 #include "page.h"
+#include "reports.h"
 #include "topology.h"
 
 /* The verdict on one server, and why, for HAProxy's stats page. */
@@ -125,6 +127,27 @@ static enum MHD_Result get_topology(const struct request *q)
 	    topology_json(q->app, &ask, mono_now()), "application/json");
 }
 
+static enum MHD_Result get_reports(const struct request *q)
+{
+	return api_answer_text(
+	    q, MHD_HTTP_OK, reports_json(q->app->reports), "application/json");
+}
+
+/* /reports/last, /reports/N */
+static enum MHD_Result get_report(const struct request *q)
+{
+	uint64_t id = 0;
+	char *text;
+
+	if (strcmp(q->rest, "last") != 0 &&
+	    !num_u64(slice_str(q->rest), 1, UINT64_MAX - 64, &id))
+		return api_answer(q, API_404);
+	text = reports_json_one(q->app->reports, id);
+	return text == NULL
+	    ? api_answer(q, API_404)
+	    : api_answer_text(q, MHD_HTTP_OK, text, "application/json");
+}
+
 static enum MHD_Result get_metrics(const struct request *q)
 {
 	return api_answer_text(q, MHD_HTTP_OK, metrics_text(q->app, mono_now()),
@@ -147,6 +170,8 @@ static const struct route routes[] = {
     {"/topology", false, false, get_topology},
     {"/topology/", true, false, get_topology},
     {"/events", false, false, api_events},
+    {"/reports", false, false, get_reports},
+    {"/reports/", true, false, get_report},
     {"/metrics", false, false, get_metrics},
     {"/control", false, true, api_control},
 };

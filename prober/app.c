@@ -22,6 +22,7 @@
 #include "orders_file.h"
 #include "postgres.h"
 #include "reload.h"
+#include "reports.h"
 #include "resolve.h"
 
 #define GATHER_FROM 20 /* clusters */
@@ -143,7 +144,8 @@ const char *app_start(struct app *app)
 	resolve_attach(app->resolve, app->loop);
 	resolve_on_change(app->resolve, change_cb, app);
 	app->events = events_new();
-	if (app->events == NULL)
+	app->reports = reports_new();
+	if (app->events == NULL || app->reports == NULL)
 		return "the events";
 	app->http = http_client_new(app->loop);
 	app->pg = pg_client_new(app->loop);
@@ -184,6 +186,7 @@ void app_stop(struct app *app)
 	for (uint16_t i = 0; i < app->cluster_n; i++)
 		cluster_free(app->cluster[i]);
 	events_free(app->events);
+	reports_free(app->reports);
 	pg_client_free(app->pg);
 	http_client_free(app->http);
 	resolve_free(app->resolve);

@@ -23,6 +23,7 @@ struct feed;
 struct haproxy;
 struct http_client;
 struct pg_client;
+struct reports;
 struct resolve;
 
 #define APP_MAGIC 0x61707021u
@@ -46,6 +47,7 @@ struct app {
 	uint16_t cluster_n;
 	uint16_t fast_n; /* of them, whose members are asked every 20 ms */
 	struct events *events;
+	struct reports *reports;
 	struct feed *feed;
 	struct haproxy *haproxy;
 	struct api *api;

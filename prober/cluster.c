@@ -22,6 +22,7 @@
 #include "log.h"
 #include "member.h"
 #include "postgres.h"
+#include "reports.h"
 #include "roster.h"
 
 #define CLUSTER_MAGIC 0x636c7573u
@@ -168,6 +169,7 @@ static void judge(struct cluster *c, struct mono now)
 	cluster_tell_dcs(c, now);
 	cluster_tell_members(c, now);
 	cluster_tell_observe(c, now);
+	reports_note(c, now);
 	set_pace(c, now);
 }
 

@@ -19,6 +19,7 @@
 #include "policy.h"
 #include "publish.h"
 #include "reads.h"
+#include "report.h"
 #include "snapshot.h"
 #include "tell.h"
 #include "tick.h"
@@ -70,6 +71,8 @@ struct cluster {
 	uint64_t changes; /* of the verdict, since the start */
 	struct log_rate rate, tell_rate;
 	struct tell tell;
+	struct report_watch report;
+	uint64_t routed_seq; /* of the snapshot that has its new target */
 };
 
 /*

@@ -20,6 +20,7 @@
 #include "app.h"
 #include "cluster.h"
 #include "haproxy.h"
+#include "reports.h"
 #include "log.h"
 #include "sock.h"
 
@@ -249,6 +250,7 @@ static bool on_seen(struct conn *c, const struct feed_seen *s)
 	if (s->seq > c->seen[i])
 		c->seen[i] = s->seq;
 	haproxy_seen(app->haproxy);
+	reports_note(app->cluster[i], mono_now());
 	return true;
 }
 

@@ -295,9 +295,7 @@ static void let_go(struct agent *a, const struct hold_entry *e, struct mono now)
 
 	if (c != NULL && c->held > 0)
 		c->held--;
-	if (ms > (int64_t)a->stats.hold_max_ms)
-		a->stats.hold_max_ms =
-		    ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+	agent_count_wait(a, ms, now);
 }
 
 /* Answers a stream that was held, if its connection still is and takes it; that
@@ -476,35 +474,6 @@ void agent_snapshot_cb(void *arg, const struct snapshot *snap)
 	/* Released in this turn of the loop, but not before the socket is
 	   empty: after a pause what is behind this one supersedes it. */
 	ev_feed_event(app->loop, &a->tick, EV_TIMER);
-}
-
-/* Of the clusters that are decided now: the feed remembers earlier ones. */
-static uint32_t oldest_ms(const struct app *app, struct mono now)
-{
-	uint32_t oldest = 0;
-
-	for (unsigned i = 0; i < app->conf->cluster_n; i++) {
-		uint32_t age = feed_client_age_ms(
-		    app->feed, app->conf->cluster[i].name, now);
-
-		if (age > oldest)
-			oldest = age;
-	}
-	return oldest;
-}
-
-void agent_stats_cb(void *arg, struct feed_stats *out)
-{
-	struct app *app = app_of(arg);
-
-	*out = app->agent.stats;
-	out->connections = app->conns.accepted;
-	out->loop_longest_us = (uint64_t)app->watch.longest.us;
-	out->loop_turns = app->watch.turns;
-	out->loop_slow = app->watch.slow;
-	out->hold_now = app->agent.hold.n;
-	out->lsn_now = app->agent.lsn.n;
-	out->snapshot_age_ms = oldest_ms(app, mono_now());
 }
 
 void agent_forget(struct app *app, struct conn *c)

@@ -72,10 +72,11 @@ static const struct {
     FIELD(loop_slow, 1),
     FIELD(observed_same, OBSERVE_KINDS),
     FIELD(observed_differs, OBSERVE_KINDS),
+    FIELD(hold_recent_ms, 1),
 };
 #define STATS_FIELDS (sizeof(stats_field) / sizeof(stats_field[0]))
 _Static_assert(
-    sizeof(struct feed_stats) == (46 + 2 * OBSERVE_KINDS) * 8 + 4 * 4,
+    sizeof(struct feed_stats) == (47 + 2 * OBSERVE_KINDS) * 8 + 4 * 4,
     "a new counter needs its line at the end of stats_field");
 
 static void put_counter(struct wire_out *w, const char *from, size_t bytes)

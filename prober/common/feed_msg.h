@@ -82,6 +82,8 @@ struct feed_stats {
 	/* Observed, by kind: the classic way did the same, or did not. */
 	uint64_t observed_same[OBSERVE_KINDS];
 	uint64_t observed_differs[OBSERVE_KINDS];
+	/* The longest wait of those that ended lately, in one go. */
+	uint64_t hold_recent_ms;
 };
 
 struct feed_msg {

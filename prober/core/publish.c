@@ -85,10 +85,25 @@ static uint16_t weight_of(const struct making *k, int i)
 	    w < SNAP_WEIGHT_MAX ? w : SNAP_WEIGHT_MAX, k->in->pol, k->now);
 }
 
+/* What HAProxy and operators say of it. */
+static unsigned site_flags(const struct making *k, int i)
+{
+	const struct publish_site *s = k->in->site;
+	unsigned flags = 0;
+
+	if (s->drained[i])
+		flags |= SNAP_F_DRAINED;
+	if (k->in->observe && s->classic_write[i])
+		flags |= SNAP_F_CLASSIC_WRITE;
+	if (k->in->observe && s->classic_read[i])
+		flags |= SNAP_F_CLASSIC_READ;
+	return flags;
+}
+
 static uint8_t flags_of(const struct making *k, int i)
 {
 	const struct ev_member *m = &k->ev->m[i];
-	unsigned flags = 0;
+	unsigned flags = site_flags(k, i);
 
 	if (is_ev_live(k->ev, i, k->in->pol, k->now) &&
 	    m->sql_slot.denied == EV_RC_NONE)
@@ -98,12 +113,6 @@ static uint8_t flags_of(const struct making *k, int i)
 	if (k->in->reads->fit[i] && !is_leader(k, i) && is_routable(k, i) &&
 	    !k->in->site->drained[i] && weight_of(k, i) > 0)
 		flags |= SNAP_F_READ;
-	if (k->in->site->drained[i])
-		flags |= SNAP_F_DRAINED;
-	if (k->in->observe && k->in->site->classic_write[i])
-		flags |= SNAP_F_CLASSIC_WRITE;
-	if (k->in->observe && k->in->site->classic_read[i])
-		flags |= SNAP_F_CLASSIC_READ;
 	return (uint8_t)flags;
 }
 

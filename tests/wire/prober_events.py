@@ -8,7 +8,8 @@ import socket
 import time
 
 from prober_feed import prober
-from prober_lib import (Snapshot, cluster, folder, shared_cluster, wait_until)
+from prober_lib import (Agent, Snapshot, cluster, folder, shared_cluster,
+                        wait_until)
 
 __all__ = ["cluster", "folder", "prober", "shared_cluster"]
 
@@ -109,6 +110,35 @@ def test_a_one_cluster(prober):
     assert s["cluster"] == "main" and s["target"] == "node1"
     assert prober.get("/snapshot/other")[0] == 404
     assert prober.get("/control", "POST")[0] == 405
+
+
+def test_b_a_report_of_each_change(prober, cluster):
+    """What the agents' counters and SEENs add to it."""
+    ready(prober)
+    assert prober.get("/reports/last")[0] == 404
+    agent = Agent(prober.feed)
+    agent.snapshot_where(lambda s: s["target"] == "node1")
+    agent.stats(10, 10, 0, 0, 3, 1)
+    wait_until(lambda: prober.topology()["agents"][0]["stats"]["held"] == 3,
+               "its counters")
+    cluster.lead("node2")
+    agent.snapshot_where(lambda s: s["target"] == "node2")
+    agent.stats(20, 20, 0, 0, 8, 1)
+    wait_until(lambda: prober.get("/reports/last")[0] == 200, "the report", 8)
+    r = json.loads(prober.get("/reports/last")[1])
+    assert (r["from"], r["to"], r["cluster"]) == ("node1", "node2", "main")
+    assert r["timeline"][1] == r["timeline"][0] + 1
+    assert 0 <= r["writable_ms"] <= r["routed_ms"] <= r["seen_ms"] < 3000
+    assert r["first_connection_ms"] is not None
+    assert r["held"]["count"] == 5 and r["refused"] == 0
+    assert r["classic"] is None and r["sessions_closed"] is None
+    assert json.loads(prober.get("/reports/1")[1]) == r
+    assert prober.get("/reports/2")[0] == 404
+    assert prober.get("/reports/x")[0] == 404
+    assert json.loads(prober.get("/reports")[1])["reports"] == [r]
+    assert [e for e in events(prober)["events"] if e["type"] == "report"]
+    assert prober.text().count("report=1 from=node1 to=node2") == 1
+    agent.close()
 
 
 def test_c_idle_connections_starve_nobody(prober):

@@ -175,6 +175,7 @@ static struct feed_stats numbered(void)
 	    .loop_slow = 50,
 	    .observed_same = {51, 52, 53},
 	    .observed_differs = {54, 55, 56},
+	    .hold_recent_ms = 57,
 	};
 
 	for (unsigned i = 0; i < FEED_LATENCY_BUCKETS; i++)
@@ -192,7 +193,7 @@ static size_t end_of(unsigned number)
 	return 2 + 42 * 8 + 4 * 4 + (number - 46) * 8;
 }
 
-#define STATS_LAST 56
+#define STATS_LAST 57
 
 static void layout_of_stats(void **state)
 {
