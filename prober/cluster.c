@@ -136,6 +136,15 @@ static bool is_silence_right(const struct cluster *c, struct mono now)
 	    !is_verdict_against(&c->ev, target, &c->policy, now, &why);
 }
 
+static void count_transition(struct cluster *c, struct mono now)
+{
+	bool is = is_ev_transition(&c->ev, now);
+
+	if (is && !c->in_transition)
+		c->transitions++;
+	c->in_transition = is;
+}
+
 static void judge(struct cluster *c, struct mono now)
 {
 	const struct verdict old = c->verdict;
@@ -169,6 +178,7 @@ static void judge(struct cluster *c, struct mono now)
 	cluster_tell_dcs(c, now);
 	cluster_tell_members(c, now);
 	cluster_tell_observe(c, now);
+	count_transition(c, now);
 	reports_note(c, now);
 	set_pace(c, now);
 }
@@ -226,6 +236,7 @@ static void item_cb(void *arg, const struct ev_item *item)
 
 	assert(c->magic == CLUSTER_MAGIC && item->member < LIM_MEMBERS);
 	m = &c->member[item->member];
+	c->probes[item->src][item->rc]++;
 	if (ev_put(&c->ev, item)) {
 		cluster_tell_source(c, item);
 		judge(c, mono_now());

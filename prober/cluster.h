@@ -69,6 +69,9 @@ struct cluster {
 	struct mono wanted_till; /* an agent's connection waits */
 	uint32_t closed;  /* bit i: member i's sessions are none of ours */
 	uint64_t changes; /* of the verdict, since the start */
+	uint64_t transitions;
+	bool in_transition;                   /* when last judged */
+	uint64_t probes[EV_SQL + 1][EV_RC_N]; /* answers, by source */
 	struct log_rate rate, tell_rate;
 	struct tell tell;
 	struct report_watch report;

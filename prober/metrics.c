@@ -16,8 +16,9 @@
 #include "app.h"
 #include "cluster.h"
 #include "feed.h"
+#include "metrics_int.h"
 
-static void family(
+void metrics_family(
     FILE *f, const char *name, const char *type, const char *help)
 {
 	(void)fprintf(f, "# HELP patroute_%s %s\n# TYPE patroute_%s %s\n", name,
@@ -34,7 +35,7 @@ static void put_escaped(FILE *f, const char *s)
 	}
 }
 
-static void put_label(FILE *f, const char *name, const char *value)
+void metrics_label(FILE *f, const char *name, const char *value)
 {
 	(void)fprintf(f, "%s=\"", name);
 	put_escaped(f, value);
@@ -121,7 +122,7 @@ static void put_clusters(FILE *f, struct app *app, struct mono now)
 	for (int i = CM_NONE + 1; i < CM_N; i++) {
 		const char *name = cluster_metrics[i].name;
 
-		family(
+		metrics_family(
 		    f, name, cluster_metrics[i].type, cluster_metrics[i].help);
 		for (uint16_t k = 0; k < app->cluster_n; k++) {
 			struct cluster *c = app->cluster[k];
@@ -130,7 +131,7 @@ static void put_clusters(FILE *f, struct app *app, struct mono now)
 			if (!cluster_value((enum cluster_metric)i, c, now, &v))
 				continue;
 			(void)fprintf(f, "patroute_%s{", name);
-			put_label(f, "cluster", c->conf->name);
+			metrics_label(f, "cluster", c->conf->name);
 			(void)fprintf(f, "} %.15g\n", v);
 		}
 	}
@@ -139,16 +140,17 @@ static void put_clusters(FILE *f, struct app *app, struct mono now)
 /* Why there is a target, or none: one sample a cluster. */
 static void put_verdicts(FILE *f, struct app *app)
 {
-	family(f, "cluster_verdict", "gauge",
+	metrics_family(f, "cluster_verdict", "gauge",
 	    "1, with the reason of the verdict as a label.");
 	for (uint16_t k = 0; k < app->cluster_n; k++) {
 		const struct cluster *c = app->cluster[k];
 		const struct snapshot *s = cluster_snapshot(c);
 
 		(void)fputs("patroute_cluster_verdict{", f);
-		put_label(f, "cluster", c->conf->name);
+		metrics_label(f, "cluster", c->conf->name);
 		(void)fputc(',', f);
-		put_label(f, "why", snap_why_name((enum snap_why)s->write_why));
+		metrics_label(
+		    f, "why", snap_why_name((enum snap_why)s->write_why));
 		(void)fputs("} 1\n", f);
 	}
 }
@@ -242,12 +244,13 @@ static void put_members_of(
 		if (!member_value((enum member_metric)which, c, i, now, &v))
 			continue;
 		(void)fprintf(f, "patroute_%s{", member_metrics[which].name);
-		put_label(f, "cluster", c->conf->name);
+		metrics_label(f, "cluster", c->conf->name);
 		(void)fputc(',', f);
-		put_label(f, "member", s->m[i].name);
+		metrics_label(f, "member", s->m[i].name);
 		if (member_metrics[which].source != NULL) {
 			(void)fputc(',', f);
-			put_label(f, "source", member_metrics[which].source);
+			metrics_label(
+			    f, "source", member_metrics[which].source);
 		}
 		(void)fprintf(f, "} %.15g\n", v);
 	}
@@ -257,7 +260,7 @@ static void put_members(FILE *f, struct app *app, struct mono now)
 {
 	for (int i = MM_NONE + 1; i < MM_N; i++) {
 		if (member_metrics[i].type != NULL)
-			family(f, member_metrics[i].name,
+			metrics_family(f, member_metrics[i].name,
 			    member_metrics[i].type, member_metrics[i].help);
 		for (uint16_t k = 0; k < app->cluster_n; k++)
 			put_members_of(f, i, app->cluster[k], now);
@@ -344,7 +347,7 @@ static void put_counters(FILE *f, const struct agents *a)
 {
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
 		if (counters[i].help != NULL)
-			family(
+			metrics_family(
 			    f, counters[i].name, "counter", counters[i].help);
 		for (unsigned k = 0; k < a->n; k++)
 			(void)fprintf(f,
@@ -356,7 +359,7 @@ static void put_counters(FILE *f, const struct agents *a)
 
 static void put_holds(FILE *f, const struct agents *a)
 {
-	family(f, "hold_connections", "gauge",
+	metrics_family(f, "hold_connections", "gauge",
 	    "Connections that wait now, for a server or for an LSN.");
 	for (unsigned k = 0; k < a->n; k++)
 		(void)fprintf(f,
@@ -366,13 +369,13 @@ static void put_holds(FILE *f, const struct agents *a)
 		    "%" PRIu32 "\n",
 		    a->place[k], a->stats[k].hold_now, a->place[k],
 		    a->stats[k].lsn_now);
-	family(f, "hold_longest_seconds", "gauge",
+	metrics_family(f, "hold_longest_seconds", "gauge",
 	    "The longest that a connection has waited since the start.");
 	for (unsigned k = 0; k < a->n; k++)
 		(void)fprintf(f,
 		    "patroute_hold_longest_seconds{agent=\"%u\"} %.15g\n",
 		    a->place[k], a->stats[k].hold_max_ms / 1000.0);
-	family(f, "snapshot_age_seconds", "gauge",
+	metrics_family(f, "snapshot_age_seconds", "gauge",
 	    "How old what the agent decides by is; none while it does not.");
 	for (unsigned k = 0; k < a->n; k++)
 		if (a->stats[k].snapshot_age_ms != FEED_AGE_STALE)
@@ -418,14 +421,14 @@ static void put_agents(FILE *f, const struct app *app)
 	}
 	put_counters(f, &a);
 	put_holds(f, &a);
-	family(f, "agent_loop_longest_seconds", "gauge",
+	metrics_family(f, "agent_loop_longest_seconds", "gauge",
 	    "Processor time of its loop's longest turn since its start.");
 	for (unsigned k = 0; k < a.n; k++)
 		(void)fprintf(f,
 		    "patroute_agent_loop_longest_seconds{agent=\"%u\"} "
 		    "%.15g\n",
 		    a.place[k], (double)a.stats[k].loop_longest_us / 1e6);
-	family(f, "decision_seconds", "histogram",
+	metrics_family(f, "decision_seconds", "histogram",
 	    "From the read that brought a NOTIFY to the send of its ACK.");
 	for (unsigned k = 0; k < a.n; k++)
 		put_histogram(f, a.place[k], &a.stats[k]);
@@ -434,13 +437,13 @@ static void put_agents(FILE *f, const struct app *app)
 /* The watchdog's word: no turn of the loop may take long. */
 static void put_loop(FILE *f, const struct loopwatch *w)
 {
-	family(f, "loop_longest_seconds", "gauge",
+	metrics_family(f, "loop_longest_seconds", "gauge",
 	    "Processor time of the loop's longest turn since the start.");
 	(void)fprintf(
 	    f, "patroute_loop_longest_seconds %.15g\n", dur_to_s(w->longest));
-	family(f, "loop_turns_total", "counter", "Turns of the loop.");
+	metrics_family(f, "loop_turns_total", "counter", "Turns of the loop.");
 	(void)fprintf(f, "patroute_loop_turns_total %" PRIu64 "\n", w->turns);
-	family(f, "loop_slow_turns_total", "counter",
+	metrics_family(f, "loop_slow_turns_total", "counter",
 	    "Turns that took more than 20 ms of processor time.");
 	(void)fprintf(
 	    f, "patroute_loop_slow_turns_total %" PRIu64 "\n", w->slow);
@@ -456,12 +459,13 @@ char *metrics_text(struct app *app, struct mono now)
 	assert(app != NULL);
 	if (f == NULL)
 		return NULL;
-	family(f, "info", "gauge", "1, with the prober's version.");
+	metrics_family(f, "info", "gauge", "1, with the prober's version.");
 	(void)fputs("patroute_info{version=\"" PATROUTE_VERSION "\"} 1\n", f);
 	put_loop(f, &app->watch);
 	put_clusters(f, app, now);
 	put_verdicts(f, app);
 	put_members(f, app, now);
+	metrics_more(f, app);
 	put_agents(f, app);
 	bad = ferror(f) != 0;
 	if (fclose(f) != 0 || bad) {

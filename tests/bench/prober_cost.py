@@ -289,6 +289,7 @@ def write_conf(parts, clusters, tls):
     text.append(
         f'prober {{\n\tfeed_socket = "{parts.folder}/feed.sock"\n'
         f'\thttp_socket = "{parts.folder}/http.sock"\n'
+        f'\tstate_dir = "{parts.folder}/state"\n'
         f'\thttp_port = {PROBER}\n'
         f'\thaproxy_socket = "{parts.folder}/admin.sock"\n}}\n'
         f'agent {{\n\tlisten = {{"unix:{parts.folder}/agent.sock"}}\n'

@@ -218,5 +218,6 @@ vip {{
 prober {{
     haproxy_socket        = "/run/haproxy/admin.sock"
     haproxy_master_socket = "/run/haproxy-master.sock"
+    state_dir             = "/run/patroute/state"
 }}
 """
