@@ -2,7 +2,10 @@
 # real HAProxy and a real etcd.
 patroute_pytest(wire_prober_start wire 180 prober_start.py)
 patroute_pytest(wire_prober_feed wire 180 prober_feed.py)
-patroute_pytest(wire_prober_metrics wire 60 prober_metrics.py)
+patroute_pytest(wire_prober_metrics wire 60 prober_metrics.py
+	-k "not promtool")
+# Its package takes 94 MB: by hand.
+patroute_pytest(wire_prober_promtool slow 60 prober_metrics.py -k promtool)
 patroute_pytest(wire_prober_events wire 90 prober_events.py)
 patroute_pytest(wire_prober_page wire 60 prober_page.py)
 # In Chromium, which is dear to install: by hand.

@@ -94,6 +94,15 @@ static void fallbacks(void **state)
 	assert_decision(route_decide(&s, &it, &rr), ROUTE_WAIT, ROUTE_ACT_HOLD,
 	    -1, SNAP_WHY_NO_REPLICA);
 	it.flags = INTENT_F_FALLBACK;
+	/* An operator drains the leader: its writes only. */
+	s.m[0].flags |= SNAP_F_DRAINED;
+	assert_decision(route_decide(&s, &it, &rr), ROUTE_WAIT, ROUTE_ACT_HOLD,
+	    -1, SNAP_WHY_NO_REPLICA);
+	it.want = INTENT_PRIMARY;
+	assert_decision(route_decide(&s, &it, &rr), ROUTE_TO, ROUTE_ACT_WRITE,
+	    0, SNAP_WHY_LEADER);
+	it.want = INTENT_REPLICA;
+	s.m[0].flags &= (uint8_t)~SNAP_F_DRAINED;
 	s.planned = true;
 	assert_decision(route_decide(&s, &it, &rr), ROUTE_WAIT, ROUTE_ACT_HOLD,
 	    -1, SNAP_WHY_NO_REPLICA);
