@@ -253,7 +253,7 @@ void cluster_tell_dcs(struct cluster *c, struct mono now)
 }
 
 /* Connections of all agents that were observed to go elsewhere. */
-static uint64_t differed_of(const struct cluster *c, int kind)
+static uint64_t differed_of(const struct cluster *c, enum observe_kind kind)
 {
 	struct feed_agent agent;
 	uint64_t n = 0;
