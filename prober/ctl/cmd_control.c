@@ -18,13 +18,15 @@
 
 static const struct args_option for_and_why[] = {
     {ARGS_DURATION, "for", '\0', "DURATION", "how long it is in force",
-	SECOND_US, 30 * DAY_US},
+	SECOND_US, 7 * DAY_US},
     {ARGS_TEXT, "reason", 'r', "TEXT", "why, for whoever sees it", 0, 0},
+    {ARGS_FLAG, "here", '\0', NULL, "on this host alone, not in etcd", 0, 0},
     {.kind = ARGS_END},
 };
 
 static const struct args_option why[] = {
     {ARGS_TEXT, "reason", 'r', "TEXT", "why, for whoever sees it", 0, 0},
+    {ARGS_FLAG, "here", '\0', NULL, "on this host alone, not in etcd", 0, 0},
     {.kind = ARGS_END},
 };
 
@@ -69,10 +71,6 @@ static int send_order(struct ctl *ctl, const cJSON *order)
 		ctl_print_json(ctl, answer);
 	} else if (ok) {
 		out_line(&ctl->out, "%s", look_text(answer, "text", "done"));
-		if (strcmp(look_text(answer, "where", ""), "host") == 0)
-			out_line(&ctl->out, "%s",
-			    "It is in force on this host only: there is no "
-			    "etcd by which the others could see it.");
 	} else {
 		(void)ctl_fail(ctl, "%s",
 		    look_text(answer, "text", "the prober gave no reason"));
@@ -85,6 +83,7 @@ struct order {
 	const char *verb, *member;
 	int64_t for_us; /* 0: none */
 	const char *reason;
+	bool here;
 };
 
 static int give(struct ctl *ctl, const struct order *order)
@@ -106,6 +105,8 @@ static int give(struct ctl *ctl, const struct order *order)
 			(void)cJSON_AddStringToObject(
 			    o, "reason", order->reason);
 		(void)cJSON_AddStringToObject(o, "by", by);
+		if (order->here)
+			(void)cJSON_AddStringToObject(o, "where", "host");
 		rc = send_order(ctl, o);
 	}
 	cJSON_Delete(o);
@@ -117,14 +118,15 @@ static int with_term(struct ctl *ctl, const struct args *a, const char *verb,
 {
 	return give(ctl,
 	    &(struct order){verb, a->operands > 0 ? a->operand[0] : NULL,
-		args_number(a, "for", otherwise_us), args_text(a, "reason")});
+		args_number(a, "for", otherwise_us), args_text(a, "reason"),
+		is_arg(a, "here")});
 }
 
 static int without_term(struct ctl *ctl, const struct args *a, const char *verb)
 {
 	return give(ctl,
 	    &(struct order){verb, a->operands > 0 ? a->operand[0] : NULL, 0,
-		args_text(a, "reason")});
+		args_text(a, "reason"), is_arg(a, "here")});
 }
 
 static int run_drain(struct ctl *ctl, const struct args *a)
@@ -167,8 +169,8 @@ static int run_observe(struct ctl *ctl, const struct args *a)
 		    "observe: \"%s\" is not possible, expected on or off",
 		    word);
 	return give(ctl,
-	    &(struct order){
-		on ? "observe" : "live", NULL, 0, args_text(a, "reason")});
+	    &(struct order){on ? "observe" : "live", NULL, 0,
+		args_text(a, "reason"), is_arg(a, "here")});
 }
 
 const struct command cmd_drain = {

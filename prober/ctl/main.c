@@ -123,10 +123,17 @@ static bool has(int argc, char **argv, const char *word)
 	return false;
 }
 
-static int print_words(struct ctl *ctl, const char *name)
+/* `argv` up to the command: which prober knows the members. */
+static int print_words(struct ctl *ctl, const char *name, int argc, char **argv)
 {
 	const struct command *c = name != NULL ? find(name) : NULL;
+	struct args a;
 
+	if (args_parse(&a, NULL, words_own, argc, argv)) {
+		ctl->socket = args_text(&a, "socket");
+		if (is_arg(&a, "config"))
+			ctl->conf_path = args_text(&a, "config");
+	}
 	if (name == NULL || c != NULL)
 		words_of(ctl, commands, c);
 	return CTL_OK;
@@ -138,7 +145,7 @@ static int talk(struct ctl *ctl, int argc, char **argv, int at)
 	const char *name = at < argc ? argv[at] : NULL;
 
 	if (has(at, argv, "--print-words"))
-		return print_words(ctl, name);
+		return print_words(ctl, name, at, argv);
 	if (name != NULL && strcmp(name, "help") == 0)
 		return help(ctl, at + 1 < argc ? argv[at + 1] : NULL);
 	if (name != NULL)

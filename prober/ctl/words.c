@@ -10,6 +10,13 @@
 #include "look.h"
 #include "usage.h"
 
+const struct args_option words_own[] = {
+    {ARGS_FLAG, "print-words", '\0', NULL, "", 0, 0},
+    {ARGS_TEXT, "config", 'c', "FILE", "", 0, 0},
+    {ARGS_TEXT, "socket", 's', "PATH", "", 0, 0},
+    {.kind = ARGS_END},
+};
+
 /* Text of a man page: no line begins a request, no `-` is a hyphen. */
 static void put_text(FILE *out, const char *text)
 {

@@ -7,6 +7,9 @@
 
 #include "ctl.h"
 
+/* What may stand beside --print-words. */
+extern const struct args_option words_own[];
+
 /* The commands and their options as man page source. */
 void words_man(FILE *out, const struct command *const *commands);
 

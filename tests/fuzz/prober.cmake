@@ -10,3 +10,5 @@ patroute_fuzz(judge SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/fuzz_judge.c
 patroute_fuzz(haproxy SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/fuzz_haproxy.c
 	LIBS patroute_core)
 target_include_directories(fuzz_haproxy PRIVATE ${PROJECT_SOURCE_DIR}/prober)
+patroute_fuzz(ctl SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/fuzz_ctl.c
+	LIBS patroute_ctl)

@@ -1,2 +1,2 @@
-# patroutectl against a real HAProxy and stub members.
-patroute_pytest(wire_ctl_render wire 300 ctl_render.py)
+# patroutectl with a real prober and a real etcd.
+patroute_pytest(wire_ctl wire 120 ctl_prober.py)
