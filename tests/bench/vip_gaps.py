@@ -109,7 +109,7 @@ def run(args):
     end = time.monotonic() + args.seconds
     lab = Lab()
     pacemaker.must_be_on(lab)
-    used = None
+    used = "ours"                       # as `lab up` leaves it
     try:
         for setup, name in _missing(args):
             if time.monotonic() > end:
@@ -122,7 +122,7 @@ def run(args):
             with open(args.out, "a", encoding="utf-8") as file:
                 file.write(json.dumps(found) + "\n")
     finally:
-        if used not in (None, "ours"):
+        if used != "ours":
             vip_setups.use(lab, "ours")
 
 
@@ -156,7 +156,8 @@ def numbers(h, samples, before, after):
             and s.open["at"] < at]
     return {
         "from": before, "to": after,
-        "gap_ms": round(measures.longest_gap(h, LABEL) / 1e6, 1),
+        "gap_ms": round((measures.longest_gap(h, LABEL)
+                         or h.lines[-1]["at"] - at) / 1e6, 1),
         "gap_before_ms": round(quiet_gap(h, at) / 1e6, 1),
         "failed": measures.failed(h, LABEL)["n"],
         "misrouted": measures.misrouted(h, LABEL)["n"],
@@ -201,7 +202,9 @@ def _broken(each):
     if each["setup"] != "ours":
         return
     limit = LIMIT_MS.get(each["event"])
-    if limit is not None and each["gap_ms"] > limit + each["stall_ms"]:
+    # Beside what the machine itself costs, which the seconds before show.
+    if limit is not None and each["gap_ms"] > limit + each["gap_before_ms"] \
+            + each["stall_ms"]:
         yield f"{each['gap_ms']} ms without a write, expected {limit}"
     if limit == NOTHING and (each["failed"] or each["cut"]):
         yield f"{each['failed']} failed, {each['cut']} sessions cut"
