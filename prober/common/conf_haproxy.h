@@ -88,7 +88,7 @@ struct conf_haproxy {
 	enum conf_loss on_prober_loss;
 	enum conf_checks classic_checks;
 	enum conf_reload reload;
-	char resource[LIM_NAME]; /* Pacemaker's name of HAProxy */
+	char resource[LIM_NAME]; /* Pacemaker's name: patroute-haproxy */
 	struct conf_lines extra_global, extra_defaults, extra_frontend;
 	struct conf_lines extra_stats, extra;
 };

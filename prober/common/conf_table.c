@@ -443,7 +443,8 @@ static const struct conf_key keys[] = {
 	"`systemctl reload haproxy`, or the revision of Pacemaker's "
 	"resource."},
     {"haproxy", "resource", CONF_LABEL, false, true, HAPROXY(resource), 0, 0,
-	NULL, "haproxy", "That resource's name."},
+	NULL, "patroute-haproxy",
+	"That resource's name; pacemaker/setup gives it this one."},
     {"haproxy", "extra_global", CONF_LINES, false, true, HAPROXY(extra_global),
 	0, LIM_EXTRA, NULL, NULL, "Lines for its section global."},
     {"haproxy", "extra_defaults", CONF_LINES, false, true,
