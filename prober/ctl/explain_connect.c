@@ -2,6 +2,7 @@
  * explain_connect.c - what becomes of a connection, by the agent's own
  * functions: startup_parse() and route_decide().
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -106,6 +107,7 @@ static void show(struct ctl *ctl, const struct found *f)
 	const struct snap_member *m = member_of(f);
 	const char *why = snap_why_text((enum snap_why)f->d.why);
 
+	assert(f->snap != NULL);
 	out_line(o, "port %u is listener %s of cluster %s, target %s",
 	    (unsigned)f->listen->port, f->listen->name, f->cluster,
 	    want_name((uint8_t)f->listen->target));

@@ -89,7 +89,8 @@ static void write_cluster(const struct init_found *f, unsigned k, FILE *out)
 
 	(void)snprintf(name, sizeof(name), "%s", c->scope);
 	for (char *p = name; *p != '\0'; p++)
-		*p = *p == '/' ? '-' : *p;
+		if (*p == '/')
+			*p = '-';
 	fputs("\n# Members found:", out);
 	for (unsigned i = 0; i < c->n; i++)
 		fprintf(out, "%s %s (%s)", i > 0 ? "," : "", c->m[i].name,
@@ -129,7 +130,8 @@ static void write_listen(
 
 	(void)snprintf(cluster, sizeof(cluster), "%s", f->c[k].scope);
 	for (char *p = cluster; *p != '\0'; p++)
-		*p = *p == '/' ? '-' : *p;
+		if (*p == '/')
+			*p = '-';
 	fprintf(out, "listen %s", all[i].name);
 	if (k > 0)
 		fprintf(out, "%u", k + 1);
