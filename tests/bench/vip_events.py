@@ -34,8 +34,9 @@ class Stage:
 
 
 def _killed(name):
+    # A monitor of 10 s, a start, and the checks' rises.
     return Event(lambda stage: stage.lab.kill_program(stage.host, name),
-                 needs=(name,))
+                 needs=(name,), after=18.0)
 
 
 def _frozen(name):

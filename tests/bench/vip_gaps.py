@@ -156,8 +156,7 @@ def numbers(h, samples, before, after):
             and s.open["at"] < at]
     return {
         "from": before, "to": after,
-        "gap_ms": round((measures.longest_gap(h, LABEL)
-                         or h.lines[-1]["at"] - at) / 1e6, 1),
+        "gap_ms": round(gap(h, at) / 1e6, 1),
         "gap_before_ms": round(quiet_gap(h, at) / 1e6, 1),
         "failed": measures.failed(h, LABEL)["n"],
         "misrouted": measures.misrouted(h, LABEL)["n"],
@@ -172,6 +171,16 @@ def numbers(h, samples, before, after):
         "stall_ms": round(measures.stall(h) / 1e6, 1),
         "invalid": [why for why in measures.invalid(h)],
     }
+
+
+def gap(h, at):
+    """The longest time after the event without an accepted write, the end
+    of what was measured included: it may never have come back."""
+    right = sorted(t["at"] for t in h.of(LABEL) if t["at"] > at
+                   and measures.is_right_write(t))
+    last = max(t["due"] for t in h.of(LABEL))
+    points = [at, *right, max(last, at)]
+    return max(b - a for a, b in zip(points, points[1:]))
 
 
 def quiet_gap(h, at):
