@@ -79,9 +79,9 @@ static const char *ask(const struct conf *conf, const char *question,
 
 const char *ping_prober(const struct conf *conf)
 {
-	char line[12];
+	char line[12] = "";
 	const char *wrong;
-	size_t n;
+	size_t n = 0;
 
 	assert(conf != NULL);
 	wrong = ask(conf, QUESTION, line, sizeof(line), &n);

@@ -6,6 +6,9 @@
 #include <assert.h>
 #include <string.h>
 
+/* Of CLUSTER/MEMBER: the sentence around it fits as well. */
+#define WORD_SHOWN ((size_t)2 * LIM_NAME)
+
 static void cost(struct health *h, uint8_t points, const char *why)
 {
 	size_t n = strlen(h->why);
@@ -86,7 +89,7 @@ void health_compare(struct health *h, struct slice missing, struct slice others)
 			continue;
 		(void)snprintf(why, sizeof(why),
 		    "%.*s is out of reach, and other hosts reach it",
-		    (int)(word.len < LIM_NAME * 2 ? word.len : LIM_NAME * 2),
+		    (int)(word.len < WORD_SHOWN ? word.len : WORD_SHOWN),
 		    (const char *)word.p);
 		cost(h, HEALTH_BEST, why);
 		return;
