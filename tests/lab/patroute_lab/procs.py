@@ -33,8 +33,10 @@ class Process:
 
     @property
     def began(self):
-        """When it began, in the kernel's ticks since boot, as text."""
-        return read(f"/proc/{self.pid}/stat").rpartition(")")[2].split()[19]
+        """When it began, in the kernel's ticks since boot, as text; "" of
+        one that is gone."""
+        words = read(f"/proc/{self.pid}/stat").rpartition(")")[2].split()
+        return words[19] if words else ""
 
     @property
     def stopped(self):
