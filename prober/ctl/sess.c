@@ -103,6 +103,11 @@ static void take(
 	(void)sess_at(word_of(line, "addr="), addr);
 }
 
+static bool is_hex(unsigned char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
 /* Gives: the id of the line that begins a session, or an empty slice. */
 static struct slice id_of(struct slice *line)
 {
@@ -114,7 +119,7 @@ static struct slice id_of(struct slice *line)
 	if (id.len == 2)
 		return (struct slice){NULL, 0};
 	for (size_t i = 2; i < id.len; i++)
-		if (memchr("0123456789abcdef", id.p[i], 16) == NULL)
+		if (!is_hex(id.p[i]))
 			return (struct slice){NULL, 0};
 	return id;
 }

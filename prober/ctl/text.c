@@ -143,7 +143,7 @@ const char *text_dur(double ms, char buf[static TEXT_DUR])
 		(void)snprintf(buf, TEXT_DUR, "%.1f s", s);
 	else if (m < 60)
 		(void)snprintf(buf, TEXT_DUR, "%lld min", (long long)m);
-	else if (m < 48 * 60)
+	else if (m < 2880) /* 48 h */
 		(void)snprintf(buf, TEXT_DUR, "%lld h %lld min",
 		    (long long)(m / 60), (long long)(m % 60));
 	else
