@@ -129,6 +129,32 @@ def test_b_an_address_is_followed(folder, cluster, fourth):
                 new.stop()
 
 
+def test_b_the_dead_are_red_and_come_back(folder, cluster, fourth):
+    """In each backend that asks the prober; and who has only another role
+    is red in none of them."""
+    ours = PLACES[:3]
+    with running(folder, cluster) as (_, (haproxy,)):
+        cluster.etcd.put("members/node4", fourth.key())
+        wait_until(lambda: haproxy.states("main_read").get("node4") == "UP",
+                   "joined")
+        fourth.http.shutdown()
+        fourth.http.server_close()
+        wait_until(lambda: all(haproxy.states(p)["node4"].startswith("DOWN")
+                               for p in ours), "dead", 12)
+        assert haproxy.last_checks("main_read")["node4"] != ""
+        assert {haproxy.states(p)[n] for p in ours for n in (
+            "node1", "node2", "node3")} == {"UP", "NOLB"}
+        again = Member("node4")
+        again.timeline = fourth.timeline
+        try:
+            cluster.etcd.put("members/node4", again.key())
+            wait_until(lambda: [haproxy.states(p)["node4"] for p in ours] ==
+                       ["NOLB", "UP", "NOLB"], "back", 12)
+        finally:
+            cluster.etcd.delete("members/node4")
+            again.stop()
+
+
 def test_c_an_operators_maint_is_respected(folder, cluster, fourth):
     with running(folder, cluster) as (prober, (haproxy,)):
         cluster.etcd.put("members/node4", fourth.key())
