@@ -137,7 +137,7 @@ static bool take_term(struct control *k, const cJSON *doc)
 			k->verb->name);
 	if (k->for_s < 1 || k->for_s > ORDERS_FOR_MAX_S)
 		return say(k, 400,
-		    "for_s: expected 1 to %d seconds (7 days): a %s always "
+		    "for_s: expected 1 to %ld seconds (7 days): a %s always "
 		    "has an end",
 		    ORDERS_FOR_MAX_S, k->verb->name);
 	return true;

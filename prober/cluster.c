@@ -363,7 +363,7 @@ void cluster_want(struct cluster *c, struct mono now)
 void cluster_set_site(struct cluster *c, const struct publish_site *site)
 {
 	assert(c != NULL && c->magic == CLUSTER_MAGIC && site != NULL);
-	if (memcmp(&c->site, site, sizeof(*site)) == 0)
+	if (is_publish_site_same(&c->site, site))
 		return;
 	c->site = *site;
 	judge(c, mono_now());

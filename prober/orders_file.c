@@ -21,7 +21,7 @@
 #include "wall.h"
 
 #define BOOT 40
-#define FILE_MAX (LIM_CLUSTERS * ORDERS_VALUE)
+#define FILE_MAX ((size_t)LIM_CLUSTERS * ORDERS_VALUE)
 #define NAME "/orders.json"
 #define PATH_ROOM (LIM_TEXT + 24)
 

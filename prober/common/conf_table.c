@@ -18,7 +18,8 @@
 #define MS 1000LL
 #define SEC (1000 * MS)
 #define MINUTE (60 * SEC)
-#define DAY (24 * 60 * MINUTE)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
 /*
  * The ages have lower bounds by what asks for the evidence: below them one
  * answer that is lost, or only late, would change a verdict. Members are asked
@@ -247,14 +248,14 @@ static const struct conf_key keys[] = {
 	"Is such a server at the member's proxy_url, where it has one, rather "
 	"than at its conn_url? server_port goes before either's port."},
     {"cluster", "leave_timeout", CONF_DURATION, false, false,
-	CLUSTER(leave_timeout), 0, 24 * 60 * MINUTE, NULL, "10min",
+	CLUSTER(leave_timeout), 0, DAY, NULL, "10min",
 	"How long the sessions of a server that is being removed may go on."},
     {"cluster", "lag_kill", CONF_DURATION, false, false, CLUSTER(lag_kill), 0,
-	24 * 60 * MINUTE, NULL, "0s",
+	DAY, NULL, "0s",
 	"A replica that has been over max_lag for so long loses its sessions, "
 	"a few at a time; 0s: never."},
     {"cluster", "fallback_max_age", CONF_DURATION, false, false,
-	CLUSTER(fallback_max_age), 0, 24 * 60 * MINUTE, NULL, "0s",
+	CLUSTER(fallback_max_age), 0, DAY, NULL, "0s",
 	"Reads that read_fallback put on the primary lose their session at "
 	"this age once a replica is fit again, a few at a time, so that "
 	"they go back; 0s: never."},

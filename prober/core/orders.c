@@ -95,8 +95,8 @@ static void take_end(struct order *o, struct order_when when)
 {
 	int64_t ms = o->until_ms - o->at_ms;
 
-	if (o->at_ms <= 0 || ms <= 0 || ms > ORDERS_FOR_MAX_S * 1000LL)
-		ms = ORDERS_FOR_MAX_S * 1000LL;
+	if (o->at_ms <= 0 || ms <= 0 || ms > (int64_t)ORDERS_FOR_MAX_S * 1000)
+		ms = (int64_t)ORDERS_FOR_MAX_S * 1000;
 	if (o->kind != ORDER_MODE || o->until_ms > 0)
 		o->until = mono_add(when.now, dur_ms(ms));
 	if (o->until_ms <= 0 && is_mono_set(o->until))

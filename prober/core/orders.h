@@ -21,7 +21,7 @@
 #define ORDERS_REASON 160 /* with NUL */
 #define ORDERS_BY 96
 #define ORDERS_MAX (LIM_MEMBERS + 3)
-#define ORDERS_FOR_MAX_S (7 * 24 * 3600)
+#define ORDERS_FOR_MAX_S 604800L /* 7 days */
 #define ORDERS_CLASSIC "classic" /* force it: HAProxy's third way */
 /* A value of a key; etcd's own bound is far above. */
 #define ORDERS_VALUE 2048

@@ -206,6 +206,20 @@ static void fill(const struct making *k, struct snapshot *s)
 	}
 }
 
+bool is_publish_site_same(
+    const struct publish_site *a, const struct publish_site *b)
+{
+	for (int i = 0; i < LIM_MEMBERS; i++)
+		if (a->routable[i] != b->routable[i] ||
+		    a->drained[i] != b->drained[i] ||
+		    a->classic_write[i] != b->classic_write[i] ||
+		    a->classic_read[i] != b->classic_read[i])
+			return false;
+	return a->classic_write_at.us == b->classic_write_at.us &&
+	    a->classic_read_at.us == b->classic_read_at.us &&
+	    a->unknown == b->unknown;
+}
+
 bool publish(const struct publish_in *in, struct mono now, struct snapshot *out)
 {
 	struct snapshot s = {0};

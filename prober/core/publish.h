@@ -30,6 +30,9 @@ struct publish_site {
 	bool unknown;
 };
 
+bool is_publish_site_same(
+    const struct publish_site *a, const struct publish_site *b);
+
 /* Nothing is NULL. */
 struct publish_in {
 	const struct cluster_ev *ev;

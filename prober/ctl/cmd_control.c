@@ -90,6 +90,7 @@ static int give(struct ctl *ctl, const struct order *order)
 {
 	char by[256];
 	cJSON *o = cJSON_CreateObject();
+	int64_t for_s = order->for_us / SECOND_US;
 	int rc = CTL_FAILED;
 
 	who_asks(by, sizeof(by));
@@ -98,9 +99,9 @@ static int give(struct ctl *ctl, const struct order *order)
 		if (order->member != NULL)
 			(void)cJSON_AddStringToObject(
 			    o, "member", order->member);
-		if (order->for_us > 0)
+		if (for_s > 0)
 			(void)cJSON_AddNumberToObject(
-			    o, "for_s", (double)(order->for_us / SECOND_US));
+			    o, "for_s", (double)for_s);
 		if (order->reason != NULL)
 			(void)cJSON_AddStringToObject(
 			    o, "reason", order->reason);

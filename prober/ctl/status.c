@@ -226,11 +226,10 @@ static void add_member(struct table *t, const cJSON *c, const cJSON *m)
 	    write      ? "write"
 		: read ? "read"
 		       : "none");
-	table_cell(t, OUT_PLAIN,
-	    read && (weight < DEFAULT_WEIGHT || weight > DEFAULT_WEIGHT)
-		? "%.0f"
-		: "",
-	    weight);
+	if (read && (weight < DEFAULT_WEIGHT || weight > DEFAULT_WEIGHT))
+		table_cell(t, OUT_PLAIN, "%.0f", weight);
+	else
+		table_cell(t, OUT_PLAIN, "%s", "");
 	table_cell(t, OUT_PLAIN, tli > 0 ? "%.0f" : "?", tli);
 	cell_lag(t, m, write);
 	table_cell(t, OUT_PLAIN, "%s",
