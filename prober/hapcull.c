@@ -33,10 +33,22 @@ static bool is_lag_due(
 	    mono_sub(now, since).us >= c->conf->lag_kill.us;
 }
 
-void hapcull_look(struct hapcull *k, struct app *app, struct mono now)
+/* Of a cluster without a usable verdict nothing is. */
+static bool is_any_due(
+    const struct hapcull *k, const struct cluster *c, struct mono now)
+{
+	bool any =
+	    c->conf->fallback_max_age.us > 0 && has_reader(cluster_snapshot(c));
+
+	for (int m = 0; m < c->ev.n && !any; m++)
+		any = is_lag_due(k, c, m, now);
+	return any;
+}
+
+bool hapcull_look(struct hapcull *k, struct app *app, struct mono now)
 {
 	assert(k != NULL && app != NULL);
-	k->any = false;
+	bool some = false;
 	for (uint16_t i = 0; i < app->cluster_n; i++) {
 		struct cluster *c = app->cluster[i];
 		bool usable = is_cluster_usable(c, now);
@@ -48,11 +60,11 @@ void hapcull_look(struct hapcull *k, struct app *app, struct mono now)
 				*since = (struct mono){0};
 			else if (!is_mono_set(*since))
 				*since = now;
-			k->any |= is_lag_due(k, c, m, now);
 		}
-		k->any |= usable && c->conf->fallback_max_age.us > 0 &&
-		    has_reader(cluster_snapshot(c));
+		k->any[i] = usable && is_any_due(k, c, now);
+		some |= k->any[i];
 	}
+	return some;
 }
 
 static bool is_due_in(const struct hapcull *k, const struct cluster *c,
@@ -76,11 +88,12 @@ bool is_hapcull_due(const struct hapcull *k, const struct app *app,
     const struct haptext_session *s, struct mono now)
 {
 	assert(k != NULL && app != NULL && s != NULL);
-	for (uint16_t i = 0; k->any && i < app->cluster_n; i++) {
+	for (uint16_t i = 0; i < app->cluster_n; i++) {
 		const struct cluster *c = app->cluster[i];
 		enum hap_backend b = HAP_WRITE;
 
-		if (haptext_backend(s->backend, c->conf->name, &b) &&
+		if (k->any[i] &&
+		    haptext_backend(s->backend, c->conf->name, &b) &&
 		    is_due_in(k, c, s, b, now))
 			return true;
 	}

@@ -20,11 +20,11 @@ struct app;
 struct hapcull {
 	/* Since when a member is over its bound; unset: it is not. */
 	struct mono lags[LIM_CLUSTERS][LIM_MEMBERS];
-	bool any; /* some session may be due */
+	bool any[LIM_CLUSTERS]; /* some session may be due there */
 };
 
-/* Every other second: who lags, and is there anything to end? */
-void hapcull_look(struct hapcull *k, struct app *app, struct mono now);
+/* Every other second: who lags? Gives: is there anything to end? */
+bool hapcull_look(struct hapcull *k, struct app *app, struct mono now);
 
 /* Is this session due? */
 bool is_hapcull_due(const struct hapcull *k, const struct app *app,
