@@ -59,10 +59,12 @@ static void queue_repairs(
 	/* Who knows nothing, as at its start, has nothing to repair. */
 	if (!is_cluster_usable(c, mono_now()))
 		return;
-	hap_repair(cluster_snapshot(c), view, &p->cmds);
+	if (!hap_repair(cluster_snapshot(c), view, &p->cmds))
+		p->again = true;
 	for (unsigned i = 0; i < p->cmds.n; i++) {
 		if (p->repairs.n == LIM_HAP_CMDS)
 			return; /* the next pass sees the rest again */
+		p->repairs.joined[p->repairs.n] = p->cmds.joined[i];
 		memcpy(p->repairs.line[p->repairs.n++], p->cmds.line[i],
 		    sizeof(p->cmds.line[i]));
 	}
@@ -86,6 +88,8 @@ static void end_cluster(struct happass *p, uint16_t index)
 	struct cluster *c = p->app->cluster[index];
 	struct happass_cluster *k = &p->cluster[index];
 
+	/* Judged now, or the pass might end with another snapshot. */
+	cluster_refresh(c, mono_now());
 	name_all(&p->named, c);
 	if (p->csv_cut) {
 		log_warnx("drop haproxy cluster=%s why=limit", c->conf->name);
@@ -260,20 +264,23 @@ static void run_stat(struct happass *p)
 
 static void run_repair(struct happass *p)
 {
-	hapcli_begin(&p->cli);
-	for (unsigned i = 0; i < p->repairs.n; i++) {
-		if (hapcli_add(&p->cli, p->repairs.line[i]))
-			continue;
+	/* One byte is the newline's. */
+	unsigned fit = hap_fit(&p->repairs, HAPCLI_LINE - 1);
+
+	if (fit < p->repairs.n)
 		p->again = true; /* the next pass sees the rest again */
-		break;
+	hapcli_begin(&p->cli);
+	for (unsigned i = 0; i < fit; i++) {
+		bool fits = hapcli_add(&p->cli, p->repairs.line[i]);
+		assert(fits); /* hap_fit */
 	}
 	if (!is_hapcli_filled(&p->cli)) {
 		end_pass(p, NULL);
 		return;
 	}
-	log_debug("change haproxy repairs=%u first=\"%s\"", p->repairs.n,
-	    p->repairs.line[0]);
-	p->repaired += p->repairs.n;
+	log_debug(
+	    "change haproxy repairs=%u first=\"%s\"", fit, p->repairs.line[0]);
+	p->repaired += fit;
 	run(p, HAPPASS_REPAIR);
 }
 

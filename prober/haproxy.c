@@ -123,8 +123,7 @@ static void cull(struct haproxy *h)
 		return;
 	h->cull_next = mono_add(now, dur_ms(CULL_MS));
 	h->cull_left = CULL_AT_ONCE;
-	hapcull_look(&h->cull, h->app, now);
-	if (!h->cull.any)
+	if (!hapcull_look(&h->cull, h->app, now))
 		return;
 	for (unsigned i = 0; i < h->link_n; i++)
 		hapold_run(&h->link[i]->own);
@@ -258,7 +257,7 @@ static bool closes_cb(void *arg, const struct haptext_session *s)
 		if (!haptext_backend(
 			s->backend, h->app->cluster[i]->conf->name, &b))
 			continue;
-		if (b != HAP_READ && b <= HAP_CLASSIC_WRITE &&
+		if (is_hap_closed(cluster_snapshot(h->app->cluster[i]), b) &&
 		    is_closing(h, i, s->server))
 			return true;
 	}

@@ -17,7 +17,7 @@
 #include "events.h"
 #include "feed.h"
 #include "haproxy.h"
-#include "hapview.h"
+#include "hapsync.h"
 #include "jsonout.h"
 #include "log.h"
 #include "report.h"
@@ -76,8 +76,8 @@ static void count_sessions(const struct cluster *c, struct report_now *n)
 	     p++) {
 		n->count.has_sessions = true;
 		for (uint16_t i = 0; i < rows; i++)
-			if ((row[i].backend == HAP_WRITE ||
-				row[i].backend == HAP_FALLBACK) &&
+			if (is_hap_closed(
+				cluster_snapshot(c), row[i].backend) &&
 			    strcmp(row[i].server, server) == 0)
 				n->count.sessions += row[i].sessions;
 	}

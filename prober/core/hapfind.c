@@ -20,22 +20,46 @@ struct finding {
 	struct hap_memory *mem;
 	struct hap_cmds *out;
 	bool missing;
+	unsigned begun; /* where the commands of this server begin */
+	bool cut;       /* one of them could not be said */
 };
 
-/* "VERB CLUSTER_BACKEND/SERVER REST". A command that does not fit is not
-   said; what it would change is seen again. */
+/*
+ * The commands of one server in one backend are said all or none: one that is
+ * ready and not yet told to be idle would take sessions by the weight of one
+ * that leaves. What they would change is seen again.
+ */
+static void begin_group(struct finding *f)
+{
+	f->begun = f->out->n;
+	f->cut = false;
+}
+
+/* Gives: whether something was said. */
+static bool end_group(struct finding *f)
+{
+	if (f->cut)
+		f->out->n = f->begun;
+	for (unsigned i = f->begun; i < f->out->n; i++)
+		f->out->joined[i] = i > f->begun;
+	return f->out->n > f->begun;
+}
+
+/* "VERB CLUSTER_BACKEND/SERVER REST". */
 static void say(struct finding *f, const char *verb, enum hap_backend b,
     const char *server, const char *rest)
 {
 	struct hap_cmds *out = f->out;
 
-	if (out->n == LIM_HAP_CMDS || !is_hap_safe(server) ||
-	    !is_hap_safe(f->in->snap->cluster))
+	f->cut |= out->n == LIM_HAP_CMDS || !is_hap_safe(server) ||
+	    !is_hap_safe(f->in->snap->cluster) || strpbrk(rest, ";\n") != NULL;
+	if (f->cut)
 		return;
 	int n = snprintf(out->line[out->n], LIM_HAP_CMD, "%s %s_%s/%s%s%s",
 	    verb, f->in->snap->cluster, hap_backend_suffix(b), server,
 	    rest[0] != '\0' ? " " : "", rest);
-	if (n > 0 && n < LIM_HAP_CMD)
+	f->cut = n < 0 || n >= LIM_HAP_CMD;
+	if (!f->cut)
 		out->n++;
 }
 
@@ -126,8 +150,7 @@ static void add_server(struct finding *f, enum hap_backend b, int i)
 	char words[LIM_HAP_CMD / 2], addr[HAP_ADDR], rest[LIM_HAP_CMD];
 	uint32_t id = free_id(f->in->view, b);
 
-	/* More servers than one look can name, and half of one of them. */
-	if (id == 0 || f->out->n + 5 > LIM_HAP_CMDS)
+	if (id == 0) /* more servers than the backend has room for */
 		return;
 	if (b < HAP_BACKEND_N)
 		our_words(f->in->words, b, words, sizeof(words));
@@ -139,7 +162,6 @@ static void add_server(struct finding *f, enum hap_backend b, int i)
 	    HAP_OURS_OUT);
 	say(f, "add server", b, server, rest);
 	begin_server(f, b, server);
-	f->missing = true;
 }
 
 static void move_server(
@@ -206,18 +228,19 @@ static void find_server(struct finding *f, enum hap_backend b, int i)
 	const struct hap_row *r = hap_row_of(f->in->view, b, server);
 	char addr[HAP_ADDR];
 
+	begin_group(f);
 	if (r == NULL) {
 		if (b < HAP_BACKEND_N || m->rest_port != 0)
 			add_server(f, b, i);
+		f->missing |= end_group(f);
 		return;
 	}
 	addr_text(m, addr);
 	if (is_to_move(f, r, addr))
 		move_server(f, r, m);
-	if (is_hap_leaving(r)) {
+	if (is_hap_leaving(r))
 		begin_server(f, b, server);
-		f->missing = true;
-	}
+	f->missing |= end_group(f) && is_hap_leaving(r);
 }
 
 /* Since when it leaves; now, if there is no room to remember it. */
@@ -254,7 +277,14 @@ static void forget(struct finding *f)
 	}
 }
 
-static void remove_server(struct finding *f, const struct hap_row *r)
+/* What an operator has taken out stays as it is, until it is ready again. */
+static bool is_operators(const struct hap_row *r)
+{
+	return !is_hap_leaving(r) &&
+	    (r->state == HAP_SRV_MAINT || r->state == HAP_SRV_DRAIN);
+}
+
+static void say_leave(struct finding *f, const struct hap_row *r)
 {
 	struct mono since = leaves_since(f, r->server);
 	bool over = mono_sub(f->now, since).us >= f->in->patience.us;
@@ -276,6 +306,15 @@ static void remove_server(struct finding *f, const struct hap_row *r)
 		say(f, "del server", r->backend, r->server, "");
 }
 
+static void remove_server(struct finding *f, const struct hap_row *r)
+{
+	if (is_operators(r))
+		return;
+	begin_group(f);
+	say_leave(f, r);
+	(void)end_group(f);
+}
+
 /* Two members whose servers have one name: it is the first one's. */
 static bool is_named_twice(const struct snapshot *s, int i)
 {
@@ -286,7 +325,7 @@ bool hap_find(const struct hap_find_in *in, struct mono now,
     struct hap_memory *mem, struct hap_cmds *out)
 {
 	assert(in != NULL && mem != NULL && out != NULL);
-	struct finding f = {in, now, mem, out, false};
+	struct finding f = {.in = in, .now = now, .mem = mem, .out = out};
 	if (!in->view->known)
 		return false;
 	for (int b = 0; b < HAP_PLACES_N; b++) {

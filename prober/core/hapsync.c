@@ -28,7 +28,30 @@ static void add(struct hap_cmds *out, const char *before,
 	(void)snprintf(out->line[out->n], sizeof(out->line[0]), "%s%s_%s/%s%s",
 	    before, at->cluster, hap_backend_suffix(at->backend), at->server,
 	    after);
-	out->n++;
+	out->joined[out->n++] = false;
+}
+
+unsigned hap_fit(const struct hap_cmds *cmds, size_t bytes)
+{
+	unsigned fit = 0;
+	size_t used = 0;
+
+	assert(cmds != NULL && cmds->n <= LIM_HAP_CMDS);
+	for (unsigned i = 0; i < cmds->n; i++) {
+		used += strlen(cmds->line[i]) + (i > 0 ? 1 : 0);
+		if (used > bytes)
+			return fit;
+		if (i + 1 == cmds->n || !cmds->joined[i + 1])
+			fit = i + 1;
+	}
+	return fit;
+}
+
+bool is_hap_closed(const struct snapshot *snap, enum hap_backend b)
+{
+	assert(snap != NULL);
+	return b == HAP_WRITE || b == HAP_FALLBACK ||
+	    (b == HAP_CLASSIC_WRITE && !snap->observe);
 }
 
 static void add_health(
@@ -51,8 +74,7 @@ void hap_move(
 	const char *a = from_server != NULL ? from_server : "";
 	const char *b = snap->write >= 0 ? snap->m[snap->write].server : "";
 	const struct place w_a = {c, HAP_WRITE, a}, w_b = {c, HAP_WRITE, b};
-	const struct place r_b = {c, HAP_READ, b}, f_a = {c, HAP_FALLBACK, a};
-	const struct place c_a = {c, HAP_CLASSIC_WRITE, a};
+	const struct place r_b = {c, HAP_READ, b};
 	bool leaves = strcmp(a, b) != 0;
 
 	out->n = 0;
@@ -61,10 +83,11 @@ void hap_move(
 	add_health(out, &w_b, " health up");
 	/* Its sessions were placed on it as a replica, which may lead them. */
 	add_health(out, &r_b, " health stopping");
-	if (leaves) {
-		add_shutdown(out, &w_a);
-		add_shutdown(out, &f_a);
-		add_shutdown(out, &c_a);
+	for (int i = 0; i < HAP_PLACES_N && leaves; i++) {
+		const struct place at = {c, (enum hap_backend)i, a};
+
+		if (is_hap_closed(snap, at.backend))
+			add_shutdown(out, &at);
 	}
 }
 
@@ -79,13 +102,15 @@ static void repair_server(const struct snapshot *snap, const struct place *at,
 		add_health(out, at, " health stopping");
 }
 
-void hap_repair(const struct snapshot *snap, const struct hap_view *view,
+bool hap_repair(const struct snapshot *snap, const struct hap_view *view,
     struct hap_cmds *out)
 {
 	assert(snap != NULL && view != NULL && out != NULL);
 	out->n = 0;
+	if (view->seq != snap->seq)
+		return false;
 	if (!view->known)
-		return;
+		return true;
 	for (int b = 0; b < HAP_BACKEND_N; b++) {
 		for (int i = 0; i < snap->n; i++) {
 			const struct place at = {snap->cluster,
@@ -94,6 +119,7 @@ void hap_repair(const struct snapshot *snap, const struct hap_view *view,
 			repair_server(snap, &at, view->srv[b][i], out);
 		}
 	}
+	return true;
 }
 
 int hap_check_code(

@@ -17,7 +17,20 @@
 struct hap_cmds {
 	unsigned n;
 	char line[LIM_HAP_CMDS][LIM_HAP_CMD];
+	bool joined[LIM_HAP_CMDS]; /* to the line before: both or neither */
 };
+
+/*
+ * Gives: how many of the commands, with a separator between two of them, stand
+ * in so many bytes, if what is joined stays together.
+ */
+unsigned hap_fit(const struct hap_cmds *cmds, size_t bytes);
+
+/*
+ * Do the sessions of a former leader in that backend end with a move? Not those
+ * of the classic way while it is only observed: its own checks rule there.
+ */
+bool is_hap_closed(const struct snapshot *snap, enum hap_backend b);
 
 /*
  * The commands that move the leader from the server `from_server` (NULL or "":
@@ -32,9 +45,10 @@ void hap_move(
 /*
  * The commands that repair what `view` shows to differ from the snapshot:
  * never `health down`, nothing on MAINT or DRAIN (an operator's), and what is
- * dead is left to the checks.
+ * dead is left to the checks. Gives: false, and no command, if the view is of
+ * another snapshot, whose members may stand elsewhere.
  */
-void hap_repair(const struct snapshot *snap, const struct hap_view *view,
+bool hap_repair(const struct snapshot *snap, const struct hap_view *view,
     struct hap_cmds *out);
 
 /*

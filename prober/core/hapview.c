@@ -277,6 +277,7 @@ bool hap_parse_stat(
 
 	assert(snap != NULL && out != NULL);
 	memset(out, 0, sizeof(*out));
+	out->seq = snap->seq;
 	while (csv.len > 0) {
 		struct slice line = next_line(&csv);
 

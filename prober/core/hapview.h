@@ -63,7 +63,8 @@ struct hap_row {
 struct hap_view {
 	bool known;             /* false: never answered */
 	bool has[HAP_PLACES_N]; /* the backend exists */
-	/* By snapshot member index. */
+	uint64_t seq;           /* the snapshot's */
+	/* By its member index. */
 	enum hap_srv_state srv[HAP_PLACES_N][LIM_MEMBERS];
 	uint16_t n;
 	struct hap_row row[HAP_ROWS]; /* those of no member too */

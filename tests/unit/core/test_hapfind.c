@@ -197,6 +197,28 @@ static void one_that_leaves_is_drained_and_removed(void **state)
 	free(t);
 }
 
+static void an_operators_maint_outlives_the_member(void **state)
+{
+	static const enum hap_srv_state taken_out[] = {
+	    HAP_SRV_MAINT, HAP_SRV_DRAIN};
+	struct site *t = make(1);
+
+	(void)state;
+	t->view.has[HAP_READ] = true;
+	row(t, HAP_READ, "psql-1", "10.0.0.1:5432");
+	row(t, HAP_READ, "psql-9", "10.0.0.9:5432");
+	t->view.row[1].id = HAP_OURS;
+	for (size_t i = 0; i < COUNT(taken_out); i++) {
+		t->view.row[1].state = taken_out[i];
+		assert_false(find(t));
+		assert_int_equal(t->out.n, 0);
+	}
+	t->view.row[1].state = HAP_SRV_NOLB;
+	assert_false(find(t));
+	assert_int_equal(t->out.n, 2);
+	free(t);
+}
+
 static void one_that_comes_back_is_taken_up(void **state)
 {
 	static const char *const lines[] = {"enable health main_write/psql-1",
@@ -298,9 +320,98 @@ static void all_at_once_is_bounded(void **state)
 	assert_in_range(t->out.n, LIM_HAP_CMDS - 5, LIM_HAP_CMDS);
 	/* No server is left half-way. */
 	assert_int_equal(t->out.n % 5, 0);
+	for (unsigned i = 0; i < t->out.n; i++)
+		assert_int_equal(t->out.joined[i], i % 5 != 0);
 	t->view.known = false;
 	assert_false(find(t));
 	assert_int_equal(t->out.n, 0);
+	free(t);
+}
+
+/* Room for `left` commands more, and the member's server comes back. */
+static void find_with_room_for(struct site *t, unsigned left)
+{
+	const struct hap_find_in in = {.snap = &t->snap,
+	    .view = &t->view,
+	    .found = t->found,
+	    .words = &t->words,
+	    .may_leave = true,
+	    .patience = dur_ms(60000)};
+
+	t->out.n = LIM_HAP_CMDS - left;
+	(void)hap_find(&in, (struct mono){1000000}, &t->mem, &t->out);
+}
+
+static void a_server_is_told_all_or_nothing(void **state)
+{
+	struct site *t = make(1);
+
+	(void)state;
+	t->view.has[HAP_WRITE] = true;
+	row(t, HAP_WRITE, "psql-1", "10.0.0.1:5432");
+	t->view.row[0].id = HAP_OURS;
+	t->view.row[0].weight = HAP_OURS_OUT;
+	for (unsigned left = 0; left < 4; left++) {
+		find_with_room_for(t, left);
+		assert_int_equal(t->out.n, LIM_HAP_CMDS - left);
+	}
+	find_with_room_for(t, 4);
+	assert_int_equal(t->out.n, LIM_HAP_CMDS);
+	/* Who leaves is drained as soon as it has that weight. */
+	t->view.row[0].weight = 1;
+	(void)snprintf(t->view.row[0].server, LIM_NAME, "psql-9");
+	t->view.has[HAP_WRITE] = false;
+	find_with_room_for(t, 1);
+	assert_int_equal(t->out.n, LIM_HAP_CMDS - 1);
+	/* Words of the configuration do not end a command, nor part any. */
+	t->view.n = 0;
+	t->view.has[HAP_CLASSIC_WRITE] = true;
+	t->found[0].rest_tls = true;
+	t->words.ca = "/a;b.pem";
+	assert_false(find(t));
+	assert_int_equal(t->out.n, 0);
+	free(t);
+}
+
+/* One cluster more, whose servers HAProxy has all still to get. */
+static void find_in(struct site *t, unsigned cluster)
+{
+	const struct hap_find_in in = {.snap = &t->snap,
+	    .view = &t->view,
+	    .found = t->found,
+	    .words = &t->words};
+
+	(void)snprintf(t->snap.cluster, LIM_NAME, "cluster-%u", cluster);
+	(void)hap_find(&in, (struct mono){1000000}, &t->mem, &t->out);
+}
+
+/* Wherever the line ends, it ends between two servers. */
+static void a_line_is_never_cut_within_a_server(void **state)
+{
+	struct site *t = make(4);
+	unsigned parted = 0;
+
+	(void)state;
+	for (int b = 0; b < HAP_BACKEND_N; b++)
+		t->view.has[b] = true;
+	for (unsigned c = 0; c < 20; c++)
+		find_in(t, c);
+	assert_in_range(t->out.n, LIM_HAP_CMDS - 5, LIM_HAP_CMDS);
+	for (size_t bytes = 0, used = 0, whole = 0, i = 0; bytes < 12000;
+	     bytes++) {
+		unsigned fit = hap_fit(&t->out, bytes);
+
+		for (; i < t->out.n &&
+		     used + strlen(t->out.line[i]) + (i > 0) <= bytes;
+		     i++)
+			used += strlen(t->out.line[i]) + (i > 0);
+		whole = i / 5 * 5;
+		parted += i != whole;
+		assert_int_equal(fit, whole);
+	}
+	assert_in_range(parted, 1, 12000);
+	t->out.n = 0;
+	assert_int_equal(hap_fit(&t->out, 12000), 0);
 	free(t);
 }
 
@@ -315,6 +426,9 @@ int main(void)
 	    cmocka_unit_test(an_address_is_followed_where_it_was_the_members),
 	    cmocka_unit_test(strange_names_and_addresses_are_not_said),
 	    cmocka_unit_test(all_at_once_is_bounded),
+	    cmocka_unit_test(an_operators_maint_outlives_the_member),
+	    cmocka_unit_test(a_server_is_told_all_or_nothing),
+	    cmocka_unit_test(a_line_is_never_cut_within_a_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,47 @@ static void move_from_or_to_nobody(void **state)
 	assert_lines(&cmds, from, COUNT(from));
 }
 
+static void observed_sessions_of_the_classic_way_stay(void **state)
+{
+	static const char *const lines[] = {
+	    "set server main_write/psql-1 health stopping",
+	    "set server main_write/psql-2 health up",
+	    "set server main_read/psql-2 health stopping",
+	    "shutdown sessions server main_write/psql-1",
+	    "shutdown sessions server main_fallback/psql-1"};
+	struct snapshot s = make(B);
+	struct hap_cmds cmds;
+
+	(void)state;
+	for (int b = 0; b < HAP_PLACES_N; b++)
+		assert_int_equal(is_hap_closed(&s, (enum hap_backend)b),
+		    b == HAP_WRITE || b == HAP_FALLBACK ||
+			b == HAP_CLASSIC_WRITE);
+	s.observe = true;
+	hap_move(&s, "psql-1", &cmds);
+	assert_lines(&cmds, lines, COUNT(lines));
+	assert_false(is_hap_closed(&s, HAP_CLASSIC_WRITE));
+}
+
+/* Members stand elsewhere in a later snapshot than that of the view. */
+static void another_snapshots_view_repairs_nothing(void **state)
+{
+	struct snapshot s = make(A);
+	struct hap_view v;
+	struct hap_cmds cmds;
+
+	(void)state;
+	s.seq = 7;
+	assert_true(hap_parse_stat(
+	    slice_str("# pxname,svname,status\nmain_write,psql-2,UP\n"), &s,
+	    &v));
+	assert_true(hap_repair(&s, &v, &cmds));
+	assert_int_equal(cmds.n, 1);
+	s.seq = 8;
+	assert_false(hap_repair(&s, &v, &cmds));
+	assert_int_equal(cmds.n, 0);
+}
+
 static void odd_name_is_never_in_a_command(void **state)
 {
 	struct snapshot s = make(B);
@@ -334,6 +375,8 @@ int main(void)
 	    cmocka_unit_test(unknown_state_is_there_and_left_alone),
 	    cmocka_unit_test(move_is_in_designs_order),
 	    cmocka_unit_test(move_from_or_to_nobody),
+	    cmocka_unit_test(observed_sessions_of_the_classic_way_stay),
+	    cmocka_unit_test(another_snapshots_view_repairs_nothing),
 	    cmocka_unit_test(odd_name_is_never_in_a_command),
 	    cmocka_unit_test(repair_says_only_what_differs),
 	    cmocka_unit_test(repair_leaves_operators_and_the_dead_alone),
