@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "conf_int.h"
 #include "json.h"
 #include "look.h"
 #include "usage.h"
@@ -77,6 +78,7 @@ void words_man(FILE *out, const struct command *const *commands)
 	man_options(out, usage_common);
 }
 
+/* They stand on a command line next: none that a shell would read. */
 static void put_members(struct ctl *ctl)
 {
 	cJSON *doc = ctl_topology(ctl);
@@ -85,7 +87,9 @@ static void put_members(struct ctl *ctl)
 	     c = c->next)
 		for (const cJSON *m = json_first(json_get(c, "members"));
 		     m != NULL; m = m->next)
-			out_line(&ctl->out, "%s", look_text(m, "name", ""));
+			if (is_conf_label(json_str(m, "name")))
+				out_line(
+				    &ctl->out, "%s", look_text(m, "name", ""));
 	cJSON_Delete(doc);
 }
 

@@ -5,6 +5,7 @@ that answer what no prober would.
 import http.server
 import json
 import os
+import pathlib
 import pty
 import socketserver
 import subprocess
@@ -21,6 +22,8 @@ from wire_lib import BUILD, VALGRIND
 __all__ = ["cluster", "folder", "own_cluster", "prober", "shared_cluster"]
 
 CTL = BUILD / "prober" / "ctl" / "patroutectl"
+COMPLETION = (pathlib.Path(__file__).parents[2] / "prober" / "ctl"
+              / "patroutectl.bash-completion")
 ENV = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm"}
 
 
@@ -248,6 +251,46 @@ def test_e_colours(prober):
     assert b"| node1 " in done.stdout and done.stdout.isascii()
 
 
+def test_e_words_are_names(folder):
+    doc = hostile("$(id)")
+    doc["clusters"][0]["members"] += [
+        {"name": n} for n in (HOSTILE, "--x y", "node;2", "", 7, "node2")]
+    with Peer(folder / "p.sock", json.dumps(doc).encode()):
+        rc, out, _ = ctl("/nowhere", "-s", str(folder / "p.sock"),
+                         "--print-words", "drain")
+    assert rc == 0
+    assert [w for w in out.splitlines() if not w.startswith("--")] == ["node2"]
+
+
+def complete(patroutectl, *words):
+    """What bash offers in place of the last word."""
+    script = (f'source "$0"; patroutectl() {{ {patroutectl}; }}\n'
+              'COMP_WORDS=(patroutectl "$@"); COMP_CWORD=$#; _patroutectl\n'
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "-c", script, COMPLETION, *words],
+                          env=ENV, capture_output=True, check=True,
+                          timeout=60, text=True)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_e_completion_runs_nothing(folder):
+    """Whoever writes a member's name has no shell of whoever presses TAB."""
+    ran = folder / "ran"
+    words = (f"$(touch${{IFS}}{ran})", f"`touch${{IFS}}{ran}`",
+             f"node1;touch {ran}", "node2")
+    said = "printf '%s\\n' " + " ".join(f"'{w}'" for w in words)
+    got = complete(said, "drain", "")
+    assert not ran.exists()
+    assert got[0].startswith("\\$\\(") and got[3] == "node2"
+    # What a completion stands for is one word, itself.
+    again = subprocess.run(["bash", "-c", f"printf '%s\\n' {' '.join(got)}"],
+                           capture_output=True, check=True, text=True)
+    assert again.stdout.splitlines() == list(words) and not ran.exists()
+    assert complete(said, "drain", "no") == [r"node1\;touch\ " + str(ran),
+                                             "node2"]
+
+
 def test_e_usage_and_words(prober):
     names = ctl("/x", "--print-words")[1].split()
     assert "status" in names and "doctor" in names
@@ -258,6 +301,8 @@ def test_e_usage_and_words(prober):
             if option.startswith("--"):
                 assert option in out
     assert "node2" in ctl(prober.conf, "--print-words", "drain")[1].split()
+    assert complete(f'command {CTL} -c {prober.conf} "$@"', "drain", "no") \
+        == ["node1", "node2", "node3"]
     page = (BUILD / "prober" / "ctl" / "patroutectl.1").read_text()
     for name in names[1:]:
         assert f".SS {name} " in page
