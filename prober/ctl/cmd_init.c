@@ -112,6 +112,20 @@ static bool is_sound(struct ctl *ctl, const char *text)
 	return conf != NULL;
 }
 
+/* On a terminal each line is cleaned; what goes elsewhere goes as it is. */
+static void show(struct out *o, const char *text)
+{
+	while (o->terminal && *text != '\0') {
+		size_t n = strcspn(text, "\n\t");
+
+		out_part(o, OUT_PLAIN, "%.*s", (int)n, text);
+		text += n;
+		if (*text != '\0')
+			(void)fputc(*text++, o->file);
+	}
+	(void)fputs(text, o->file);
+}
+
 static int deliver(struct ctl *ctl, const struct args *args,
     const struct init_found *f, const char *text)
 {
@@ -123,7 +137,7 @@ static int deliver(struct ctl *ctl, const struct args *args,
 	if (rc == CTL_OK && ctl->json)
 		print(ctl, f, text);
 	else if (rc == CTL_OK && path == NULL)
-		(void)fputs(text, ctl->out.file); /* ASCII, but for our own */
+		show(&ctl->out, text);
 	else if (rc == CTL_OK)
 		out_line(&ctl->out,
 		    "%s: %u cluster%s, %u member%s of the first; it observes. "

@@ -52,6 +52,9 @@ bool is_init_name(struct slice s);
  */
 void init_key(struct init_found *f, struct slice key, struct slice value);
 
+/* Takes the version of whom was asked; "?" if it could not stand here. */
+void init_version(struct init_found *f, const cJSON *o, const char *key);
+
 /* Takes Patroni's GET /cluster, of that scope. */
 void init_patroni_cluster(
     struct init_found *f, const char *scope, const cJSON *doc);

@@ -168,8 +168,7 @@ static bool ask_patroni(
 	const char *scope = look_text(patroni, "scope", "");
 	cJSON *doc = init_get(way, "/cluster", NULL, f->why);
 
-	(void)snprintf(f->version, sizeof(f->version), "%.23s",
-	    look_text(patroni, "version", "?"));
+	init_version(f, patroni, "version");
 	init_patroni_cluster(f, scope, doc);
 	cJSON_Delete(doc);
 	if (f->n == 0 && f->why[0] == '\0')
@@ -188,9 +187,7 @@ bool init_ask(const struct init_way *way, struct init_found *f)
 	doc = init_get(way, "/version", NULL, f->why);
 	if (look_text(doc, "etcdserver", NULL) != NULL) {
 		f->why[0] = '\0';
-		if (is_init_name(json_str(doc, "etcdserver")))
-			(void)snprintf(f->version, sizeof(f->version), "%.23s",
-			    look_text(doc, "etcdserver", ""));
+		init_version(f, doc, "etcdserver");
 		cJSON_Delete(doc);
 		return init_ask_etcd(way, f);
 	}

@@ -179,6 +179,15 @@ void init_key(struct init_found *f, struct slice key, struct slice value)
 	cJSON_Delete(doc);
 }
 
+void init_version(struct init_found *f, const cJSON *o, const char *key)
+{
+	assert(f != NULL);
+	/* It stands in a comment, which a line feed would end. */
+	if (!is_init_name(json_str(o, key)) ||
+	    !slice_copy(json_str(o, key), f->version, sizeof(f->version)))
+		(void)snprintf(f->version, sizeof(f->version), "?");
+}
+
 void init_patroni_cluster(
     struct init_found *f, const char *scope, const cJSON *doc)
 {
@@ -202,13 +211,19 @@ void init_patroni_cluster(
 void init_endpoint(struct init_found *f, const char *url)
 {
 	struct init_member at = {.rest = ""};
+	bool asked;
 
+	assert(f != NULL && url != NULL);
 	take_rest(&at, url);
-	/* What etcd advertises to itself is nothing to another host. */
-	if (at.rest[0] == '\0' || strstr(at.rest, "//localhost") != NULL ||
-	    strstr(at.rest, "//0.0.0.0") != NULL ||
-	    (strstr(at.rest, "//127.") != NULL &&
-		strstr(f->from, "//127.") == NULL))
+	/* What etcd advertises to itself is nothing to another host; where it
+	   has answered just now is good in any case. */
+	asked = strcmp(url, f->from) == 0;
+	if (at.rest[0] == '\0' ||
+	    (!asked &&
+		(strstr(at.rest, "//localhost") != NULL ||
+		    strstr(at.rest, "//0.0.0.0") != NULL ||
+		    (strstr(at.rest, "//127.") != NULL &&
+			strstr(f->from, "//127.") == NULL))))
 		return;
 	for (unsigned i = 0; i < f->etcd_n; i++)
 		if (strcmp(f->etcd[i], at.rest) == 0)

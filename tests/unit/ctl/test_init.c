@@ -136,6 +136,50 @@ static void a_patroni(void **state)
 	free(f);
 }
 
+/* A version stands in a comment, which it must not end. */
+static void b_hostile_version(void **state)
+{
+	struct init_found *f = make(false);
+	cJSON *doc = cJSON_Parse("{\"version\":\"1\\nuser=\\\"root\\\"\\n#\","
+				 "\"odd\":7,\"long\":"
+				 "\"1234567890123456789012345\","
+				 "\"good\":\"3.0.2-dev.1\"}");
+	char *text;
+
+	(void)state;
+	init_patroni_cluster(f, "main", NULL);
+	init_version(f, doc, "version");
+	assert_string_equal(f->version, "?");
+	text = write_checked(f);
+	assert_null(strstr(text, "root"));
+	free(text);
+	init_version(f, doc, "good");
+	assert_string_equal(f->version, "3.0.2-dev.1");
+	init_version(f, doc, "odd");
+	assert_string_equal(f->version, "?");
+	init_version(f, doc, "long");
+	assert_string_equal(f->version, "?");
+	init_version(f, NULL, "version");
+	assert_string_equal(f->version, "?");
+	cJSON_Delete(doc);
+	free(f);
+}
+
+/* Whose own name leads nowhere from elsewhere answered here just now. */
+static void a_asked_on_this_host(void **state)
+{
+	struct init_found *f = make(true);
+
+	(void)state;
+	(void)snprintf(f->from, sizeof(f->from), "http://localhost:2379");
+	init_endpoint(f, f->from);
+	init_endpoint(f, "http://localhost:2380");
+	init_endpoint(f, "http://127.0.0.1:2379");
+	assert_int_equal(f->etcd_n, 1);
+	assert_string_equal(f->etcd[0], "http://localhost:2379");
+	free(f);
+}
+
 static void b_hostile(void **state)
 {
 	static const char *const bad[] = {"/service/a\"b/members/x",
@@ -190,7 +234,9 @@ int main(void)
 	    cmocka_unit_test(a_etcd),
 	    cmocka_unit_test(a_citus),
 	    cmocka_unit_test(a_patroni),
+	    cmocka_unit_test(a_asked_on_this_host),
 	    cmocka_unit_test(b_hostile),
+	    cmocka_unit_test(b_hostile_version),
 	    cmocka_unit_test(b_bounded),
 	};
 
