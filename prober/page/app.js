@@ -267,18 +267,15 @@ function wires_of(view, rects)
 		(m) => m.role === "leader" || m.role === "standby-leader");
 
 	return view.members.flatMap((m) => {
-		const up =
-		    view.members.find((u) => m.from && u.name === m.from) ||
-		    leader;
-		const from = up && rects.get(up.raw_name);
+		const from = leader && rects.get(leader.raw_name);
 		const to = rects.get(m.raw_name);
 
-		if (!from || !to || up === m || !m.live || (m === leader))
+		if (!from || !to || !m.live || m === leader)
 			return [];
 		const below = to.left < from.left + from.width;
 		return [{
 			...arrow_path(from, to, below),
-			streaming: up.live ? m.streaming : false
+			streaming: leader.live ? m.streaming : false
 		}];
 	});
 }

@@ -208,7 +208,6 @@ function member_of(m, c, by_server, no_read)
 		live: m.live !== false,
 		read_only: m.read_only === true,
 		streaming: streams(e),
-		from: name_of(m.replicates_from),
 		evidence: evidence_of(m, c),
 		servers: by_server.get(m.server) || []
 	};

@@ -366,9 +366,7 @@ function amounts(r)
 	const held = obj(r.held), classic = obj(r.classic);
 	const n = (v, one, many) =>
 	    num(v) === null ? null : count(v, one, many);
-	const c = ["routed_ms", "write_ms", "first_connection_ms"]
-		      .map((k) => num(classic[k]))
-		      .find((v) => v !== null);
+	const right = num(classic.right_ms), wrong = num(classic.wrong_ms);
 
 	return [
 		n(held.count, "connection waited", "connections waited"),
@@ -377,7 +375,12 @@ function amounts(r)
 		    null,
 		n(r.refused, "refused", "refused"),
 		n(r.sessions_closed, "session closed", "sessions closed"),
-		c !== undefined ? `the classic way: ${lasting(c)}` : null
+		right !== null ?
+		    `the classic way: right after ${lasting(right)}` :
+		    null,
+		wrong !== null ?
+		    `the classic way: wrong for ${lasting(wrong)}` :
+		    null
 	].filter(Boolean)
 	    .join(", ");
 }

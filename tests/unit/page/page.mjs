@@ -453,7 +453,12 @@ const REPORT = {
 	first_connection_ms: null,
 	held: {count: 3, longest_ms: 1700},
 	sessions_closed: 5,
-	classic: {routed_ms: 4700},
+	classic: {
+		right_ms: 4700,
+		wrong_ms: 1200,
+		nobody_ms: 300,
+		reads_on_leader_ms: null
+	},
 	text: "one sentence"
 };
 const EVENT = {
@@ -555,7 +560,8 @@ test("a report in words", () => {
 	assert.match(said, /leader key moved0\.9 s/);
 	assert.match(said, /first connectionunknown/);
 	assert.match(said, /3 connections waited, the longest 1\.7 s/);
-	assert.match(said, /classic way: 4\.7 s/);
+	assert.match(said, /classic way: right after 4\.7 s/);
+	assert.match(said, /classic way: wrong for 1\.2 s/);
 });
 
 /* --- the files --- */
