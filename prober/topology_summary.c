@@ -31,6 +31,7 @@ static void add_known(cJSON *o, const char *key, double v, bool known)
 static void add_members(cJSON *o, const struct snapshot *s)
 {
 	unsigned live = 0, reads = 0;
+	bool has_bytes = false, has_ms = false;
 	uint64_t bytes = 0;
 	uint32_t ms = 0;
 
@@ -39,16 +40,20 @@ static void add_members(cJSON *o, const struct snapshot *s)
 
 		live += (m->flags & SNAP_F_LIVE) != 0;
 		reads += (m->flags & SNAP_F_READ) != 0;
-		if (m->lag_bytes != SNAP_LAG_UNKNOWN && m->lag_bytes > bytes)
-			bytes = m->lag_bytes;
-		if (m->lag_ms != SNAP_LAG_MS_UNKNOWN && m->lag_ms > ms)
-			ms = m->lag_ms;
+		if (m->lag_bytes != SNAP_LAG_UNKNOWN) {
+			has_bytes = true;
+			bytes = m->lag_bytes > bytes ? m->lag_bytes : bytes;
+		}
+		if (m->lag_ms != SNAP_LAG_MS_UNKNOWN) {
+			has_ms = true;
+			ms = m->lag_ms > ms ? m->lag_ms : ms;
+		}
 	}
 	(void)cJSON_AddNumberToObject(o, "members_n", s->n);
 	(void)cJSON_AddNumberToObject(o, "live_n", live);
 	(void)cJSON_AddNumberToObject(o, "read_n", reads);
-	(void)cJSON_AddNumberToObject(o, "most_lag_bytes", (double)bytes);
-	(void)cJSON_AddNumberToObject(o, "most_lag_ms", ms);
+	add_known(o, "most_lag_bytes", (double)bytes, has_bytes);
+	add_known(o, "most_lag_ms", ms, has_ms);
 }
 
 void topology_summary(struct cJSON *o, struct cluster *c, struct mono now)

@@ -119,7 +119,7 @@ CLUSTER = thing(
     members={"type": "array", "items": MEMBER, "minItems": 3})
 SUMMARY = thing(
     **HEAD, members_n=NUMBER, live_n=NUMBER, read_n=NUMBER,
-    most_lag_bytes=NUMBER, most_lag_ms=NUMBER,
+    most_lag_bytes=MAYBE_N, most_lag_ms=MAYBE_N,
     dcs=thing(configured=BOOL, pause=BOOL, standby_cluster=BOOL, leader=MAYBE,
               age_ms=MAYBE_N), max_age_ms=thing(dcs=NUMBER))
 
