@@ -6,20 +6,10 @@
 #include <string.h>
 
 #include "doctor.h"
+#include "render.h"
 #include "text.h"
 
 #define HAPROXY_OLDEST 20600
-
-/* The longest hold that is configured. */
-static int64_t hold_us(const struct conf *conf)
-{
-	int64_t most = conf->agent.hold_timeout.us;
-
-	for (uint16_t i = 0; i < conf->listen_n; i++)
-		if (conf->listen[i].hold_timeout.us > most)
-			most = conf->listen[i].hold_timeout.us;
-	return most;
-}
 
 static void running(
     struct doctor *d, const struct conf *conf, const struct doctor_haproxy *h)
@@ -90,7 +80,7 @@ static void ladder(struct doctor *d, const struct limit *l, unsigned n)
 static void timeouts(
     struct doctor *d, const struct conf *conf, const struct doctor_haproxy *h)
 {
-	const int64_t hold = hold_us(conf);
+	const int64_t hold = render_longest_hold(conf).us;
 	const struct limit all[] = {{"hold_timeout", hold},
 	    {"the hold engine's timeout processing", h->spoe.hold_processing},
 	    {"the frontend's inspect-delay", h->file.inspect_delay},

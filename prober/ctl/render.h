@@ -45,6 +45,9 @@ char *render_spoe(const struct render *r) __attribute__((warn_unused_result));
    holds a sum of the rest. */
 bool is_render_untouched(struct slice text);
 
+/* The longest that the agent may keep a connection waiting. */
+struct dur render_longest_hold(const struct conf *c);
+
 /* Of the places that haproxy.maxconn leaves, those of one listener. */
 uint32_t render_share(const struct conf *c, uint16_t listen);
 

@@ -39,9 +39,6 @@ void render_bind(FILE *f, const struct conf_binds *own,
 /* Raw lines, indented as the section's own. */
 void render_extra(FILE *f, const struct conf_lines *l);
 
-/* The longest that the agent may keep a connection waiting. */
-struct dur render_longest_hold(const struct conf *c);
-
 /* Is a listener of this kind among these? */
 bool is_render_choice(const struct conf_listen *l); /* a client may ask */
 bool is_render_any(const struct conf_listen *l);    /* the third way: any */

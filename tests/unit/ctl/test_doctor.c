@@ -190,6 +190,11 @@ static void b_timeouts(void **state)
 	judge(s);
 	assert_true(says(s, DOCTOR_BAD, "backend agent's timeout server"));
 	s->h.file.agent_server = 3600 * SECOND;
+	/* So does a wait for an LSN that is longer than any hold. */
+	s->conf.agent.min_lsn_wait = dur_us(14 * SECOND);
+	doctor_haproxies(&s->d, &s->conf, &s->h);
+	assert_true(says(s, DOCTOR_BAD, "hold_timeout (14.0 s)"));
+	s->conf.agent.min_lsn_wait = dur_us(0);
 	/* One listener's own hold counts. */
 	s->listen[1].hold_timeout = dur_us(12 * SECOND);
 	judge(s);
