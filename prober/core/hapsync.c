@@ -139,24 +139,26 @@ int hap_check_code(
 	return (snap->m[i].flags & SNAP_F_LIVE) != 0 ? 404 : 503;
 }
 
+#define LAG_TEXT 64 /* two numbers and their words */
+
 /* ", 16384 bytes and 12 ms behind", as far as it is known. */
-static void lag_text(const struct snap_member *m, char out[static LIM_TEXT])
+static void lag_text(const struct snap_member *m, char out[static LAG_TEXT])
 {
 	out[0] = '\0';
 	if (m->lag_bytes != SNAP_LAG_UNKNOWN &&
 	    m->lag_ms != SNAP_LAG_MS_UNKNOWN)
-		(void)snprintf(out, LIM_TEXT,
+		(void)snprintf(out, LAG_TEXT,
 		    ", %" PRIu64 " bytes and %" PRIu32 " ms behind",
 		    m->lag_bytes, m->lag_ms);
 	else if (m->lag_bytes != SNAP_LAG_UNKNOWN)
 		(void)snprintf(
-		    out, LIM_TEXT, ", %" PRIu64 " bytes behind", m->lag_bytes);
+		    out, LAG_TEXT, ", %" PRIu64 " bytes behind", m->lag_bytes);
 }
 
 void hap_check_why(
     const struct snapshot *snap, const char *server, char out[static LIM_TEXT])
 {
-	char lag[LIM_TEXT];
+	char lag[LAG_TEXT];
 
 	assert(snap != NULL && server != NULL);
 	int i = hap_member_of(snap, server);
