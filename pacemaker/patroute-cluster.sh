@@ -28,6 +28,9 @@ HAPROXY_SCORE=1000
 # What it finds in the cluster.
 : "${vip=}" "${apart=}"
 
+# Nothing here means files by a pattern.
+set -f
+
 # Where it comes from: an installation, or the build that is tested.
 : "${PATROUTE_PROBER:=patroute-prober}"
 
@@ -86,11 +89,39 @@ remove()
 	cib --delete --delete-all --force --xpath "$1"
 }
 
-# remove_constraints ID: those that name this resource.
+# naming ID: of a constraint, that it names this resource.
+naming()
+{
+	echo "@rsc='$1' or @with-rsc='$1' or @first='$1' or @then='$1' or
+.//resource_ref[@id='$1']"
+}
+
+# remove_constraints ID: those that name this resource. Of a set only it goes,
+# and the whole when there is nothing left to be said.
 remove_constraints()
 {
-	remove "//constraints/*[@rsc='$1' or @with-rsc='$1' or @first='$1' or
-@then='$1' or .//resource_ref[@id='$1']]"
+	remove "//constraints/*[not(.//resource_ref) and ($(naming "$1"))]"
+	for constraint in $(ids "//constraints/*[.//resource_ref[@id='$1']]"); do
+		of="//constraints/*[@id='$constraint']"
+		remove "$of//resource_ref[@id='$1']"
+		remove "$of//resource_set[not(resource_ref)]"
+		remove "${of}[not(.//resource_ref) or (count(.//resource_ref)=1 and
+(self::rsc_colocation or self::rsc_order))]"
+	done
+}
+
+# The address that setup gave its place.
+address_placed()
+{
+	cib --query --xpath "//rsc_location[@id='patroute-where']" 2>/dev/null |
+	    sed -n 's/.* rsc="\([^"]*\)".*/\1/p'
+}
+
+# unleash ID: it is managed, and runs, whatever was said of it or in it.
+unleash()
+{
+	remove "//resources/descendant::*[@id='$1']/descendant::nvpair[
+parent::meta_attributes and (@name='is-managed' or @name='target-role')]"
 }
 
 # is_same FILE FILE

@@ -416,3 +416,182 @@ def test_d6_without_pacemakers_tools(folder):
                               capture_output=True, env={"PATH": str(path)})
         assert done.returncode == 1
         assert "no cibadmin here, expected Pacemaker's" in done.stderr
+
+
+# --- what setup leaves alone --------------------------------------------------
+
+WEB = """
+<group id="WEB"><primitive id="vip-web" class="ocf" provider="heartbeat"
+ type="IPaddr2"><instance_attributes id="w"><nvpair id="w-ip" name="ip"
+ value="192.168.34.99"/></instance_attributes></primitive>
+<primitive id="web" class="ocf" provider="heartbeat" type="haproxy"/></group>"""
+LONE = """<clone id="lb-clone">
+<primitive id="lb" class="ocf" provider="heartbeat" type="haproxy"/></clone>"""
+ALONE = """
+<primitive id="VIP" class="ocf" provider="heartbeat" type="IPaddr2">
+<instance_attributes id="VIP-a"><nvpair id="VIP-a-ip" name="ip"
+ value="192.168.34.85"/></instance_attributes></primitive>"""
+TIE = ('<rsc_colocation id="tie" score="INFINITY" rsc="VIP"'
+       ' with-rsc="lb-clone"/>')
+
+
+def has(cluster, *texts):
+    """Puts each in its place of the configuration."""
+    for text in texts:
+        where = "constraints" if "<rsc_" in text else "resources"
+        cluster.root.find(f".//{where}").append(ET.fromstring(text))
+    return cluster
+
+
+def names(cluster):
+    return {each.get("id") for each in cluster.root.find("configuration").iter()
+            if each.get("id")}
+
+
+@pytest.mark.parametrize("conf", ["", ADDRESS])
+def test_e1_a_foreign_group(fresh, conf):
+    """Another address's HAProxy stays, and that is said."""
+    has(fresh, WEB, GROUP.format(haproxy=OLD[0]))
+    if not conf:
+        fresh.root.find(".//resources").remove(
+            fresh.root.find(".//group[@id='HAproxyGroup']"))
+    assert "web is left alone" in fresh.setup(conf=conf)
+    now = fresh.does()
+    assert now.on["web"] == now.on["vip-web"] != set()
+    assert now.on[HAPROXY] == ALL and "lb" not in names(fresh)
+    assert "nothing to change" in fresh.setup(conf=conf)
+    if conf:
+        assert "web is in group WEB" in fresh.setup("--replace", "web",
+                                                    ok=False)
+
+
+def test_e2_a_lone_haproxy(fresh):
+    """Nobody knows what it is for: somebody has to say."""
+    before = configuration(has(fresh, LONE))
+    assert "--replace lb-clone or --keep lb-clone" in fresh.setup(ok=False)
+    assert "no resource nobody of" in fresh.setup("--keep", "nobody", ok=False)
+    assert configuration(fresh) == before
+    kept = ET.tostring(fresh.root)
+    assert "lb-clone is left alone" in fresh.setup("--keep", "lb")
+    assert fresh.does().on["lb"] == ALL
+    assert "nothing to change" in fresh.setup()
+    fresh.root = ET.fromstring(kept)
+    fresh.setup("--replace", "lb")
+    assert not names(fresh) & {"lb", "lb-clone"}
+
+
+def test_e3_one_that_a_constraint_ties(fresh):
+    """A clone, named by a constraint, as its address is."""
+    has(fresh, ALONE, LONE, TIE, WEB)
+    assert "web is left alone" in fresh.setup()
+    assert not names(fresh) & {"lb", "lb-clone", "tie"}
+    assert fresh.does().on["VIP"] == {"hap1"}
+
+
+def test_e4_sets_of_others(fresh):
+    """What a set says of others stays."""
+    def order(name, *members):
+        refs = "".join(f'<resource_ref id="{m}"/>' for m in members)
+        return (f'<rsc_order id="{name}"><resource_set id="{name}-set">{refs}'
+                '</resource_set></rsc_order>')
+
+    has(fresh, ALONE, LONE, TIE, WEB.replace("web", "site"),
+        '<primitive id="mail" class="ocf" provider="heartbeat" type="Dummy"/>',
+        order("three", "lb-clone", "WEB", "mail"),
+        order("two", "lb-clone", "mail"))
+    fresh.setup()
+    refs = [ref.get("id") for ref in fresh.root.iterfind(
+        ".//rsc_order[@id='three']//resource_ref")]
+    assert refs == ["WEB", "mail"]
+    assert "two" not in names(fresh)
+
+
+# --- setup, interrupted -------------------------------------------------------
+
+def left(cluster):
+    """What a run that ended early has stopped or let go of."""
+    return {(nv.get("name"), nv.get("value"))
+            for nv in cluster.root.iter("nvpair")
+            if nv.get("name") in ("is-managed", "target-role")}
+
+
+def on_a_file(cluster, **answers):
+    """A folder for the PATH: Pacemaker's own tools, on this file as on the
+    cluster; what only a cluster can do has the answers given, as shell."""
+    path = cluster.folder / "bin"
+    path.mkdir(exist_ok=True)
+    cib = cluster.write()
+    for tool in ("cibadmin", "crm_resource"):
+        cases = "".join(f"*--{option}*) {answer} ;;\n"
+                        for option, answer in answers.items()
+                        if tool == "crm_resource")
+        (path / tool).write_text(
+            f'#!/bin/sh\nexport CIB_file="${{CIB_file:-{cib}}}"\n'
+            f'case "$*" in\n{cases}esac\nexec {shutil.which(tool)} "$@"\n')
+        (path / tool).chmod(0o755)
+    return path
+
+
+def take_over(cluster, conf=ADDRESS, **answers):
+    path = on_a_file(cluster, **answers)
+    (cluster.folder / "patroute.conf").write_text(CONF + conf)
+    done = subprocess.run(
+        [TOP / "pacemaker" / "setup", "--config",
+         cluster.folder / "patroute.conf"], text=True, capture_output=True,
+        env={"PATH": f"{path}:{os.environ['PATH']}",
+             "PATROUTE_PROBER": str(PROBER)})
+    cluster.root = ET.parse(cluster.folder / "cib.xml").getroot()
+    return done
+
+
+HERE = "echo hap1; exit 0"
+
+
+@pytest.mark.parametrize("wait", [1, 2])
+def test_f1_it_does_not_settle(fresh, wait):
+    """Wherever it ends, the next run makes all of it run."""
+    has(fresh, GROUP.format(haproxy=OLD[1]))
+    count = fresh.folder / "count"
+    done = take_over(
+        fresh, locate=HERE, refresh="exit 0",
+        wait=f'echo >>{count}; [ $(wc -l <{count}) != {wait} ]; exit')
+    assert done.returncode == 1 and "not done after 90 s" in done.stderr
+    assert left(fresh)
+    done = take_over(fresh, locate=HERE, refresh="exit 0", wait="exit 0")
+    assert done.returncode == 0, done.stderr
+    assert left(fresh) == set() and "haproxy" not in names(fresh)
+    assert fresh.does().on == {"VIP": {"hap1"}, **{c: ALL for c in CLONES}}
+
+
+def test_f2_it_is_not_looked_up(fresh):
+    has(fresh, ALONE)
+    done = take_over(fresh, locate=HERE, wait="exit 0",
+                     refresh="echo no permission; exit 4")
+    assert done.returncode == 1 and "no permission" in done.stderr
+    assert left(fresh) == {("is-managed", "false")}
+    done = take_over(fresh, locate=HERE, refresh="exit 0", wait="exit 0")
+    assert done.returncode == 0 and left(fresh) == set()
+
+
+def test_f3_another_address_of_ours(cluster):
+    """It goes down and up, where it is; nothing is left unmanaged."""
+    conf = ADDRESS.replace("34.85", "34.86")
+    done = take_over(cluster, conf, locate="exit 1", refresh="exit 1",
+                     wait="exit 0")
+    assert done.returncode == 0, done.stderr
+    assert left(cluster) == set() and VIP in names(cluster)
+    assert "192.168.34.86" in configuration(cluster).decode()
+    assert "192.168.34.85" not in configuration(cluster).decode()
+
+
+def test_f4_a_teardown_that_was_interrupted(cluster):
+    for clone in CLONES:
+        cluster.tool("crm_resource", "--resource", f"{clone}-clone", "--meta",
+                     "--set-parameter", "target-role", "--parameter-value",
+                     "Stopped")
+    cluster.tool("crm_resource", "--resource", VIP, "--meta",
+                 "--set-parameter", "is-managed", "--parameter-value", "false")
+    assert cluster.does().on[HAPROXY] == set()
+    cluster.setup()
+    assert left(cluster) == set()
+    assert cluster.does().on == {VIP: {"hap1"}, **{c: ALL for c in CLONES}}
