@@ -127,7 +127,8 @@ static void look_at_classic(const struct cluster *c, struct report_now *n)
 
 static struct report_now now_of(const struct cluster *c, struct mono now)
 {
-	int w = c->verdict.write, about = w >= 0 ? w : c->ev.dcs.leader;
+	const int8_t w = c->verdict.write;
+	const int8_t about = w >= 0 ? w : c->ev.dcs.leader;
 	struct report_now n = {.now = now,
 	    .target = name_of(c, w),
 	    .key = name_of(c, c->ev.dcs.leader),

@@ -41,16 +41,23 @@ ACTS = {
 }
 
 
+def dealt(dice):
+    """Every act once in each round, in an order of the round's own."""
+    while True:
+        yield from dice.sample(list(ACTS), len(ACTS))
+
+
 def test_reloads_and_restarts(lab, address, tmp_path):
     """No session is closed, old processes' too; none fails."""
     dice, done = random.Random(SEED), dict.fromkeys(ACTS, 0)
+    acts = dealt(dice)
     with Meter(lab, test_harm.targets(address), tmp_path / "h.jsonl",
                idle=IDLE, member_every_ms=20) as m:
         m.run(2)
         m.mark("event", "harm")
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
-            act = dice.choice(list(ACTS))
+            act = next(acts)
             ACTS[act](lab)
             done[act] += 1
             m.run(dice.uniform(0.2, 4))

@@ -3,6 +3,7 @@ patroute-prober and a real HAProxy: states, sessions, reloads. A real etcd;
 Patroni and PostgreSQL are scripted, so that a role changes on the instant.
 """
 import contextlib
+import json
 import os
 import signal
 import time
@@ -80,6 +81,58 @@ def test_b_they_end_soon(site):
         took.append(time.monotonic() - began)
     print("sessions closed after", sorted(round(t, 3) for t in took))
     assert max(took) < CUT_S * SLOW, took
+
+
+def on_leader(haproxy, port, count):
+    """That many sessions of this port on node1, which leads."""
+    kept = []
+    while len(kept) < count:
+        s, name = haproxy.session(port)
+        if name == "node1":
+            kept.append(s)
+        else:
+            s.close()
+    return kept
+
+
+def test_b_observed_classic_sessions_stay(folder, cluster):
+    """HAProxy's own checks end them, in an old process too."""
+    with running(folder, cluster, "\tobserve = true\n") as (
+            prober, haproxy, _):
+        assert prober.cluster()["mode"] == "observe"
+        classic, ours = [], []
+        for _ in range(2):
+            classic += on_leader(haproxy, "classic", 2)
+            ours += on_leader(haproxy, "write", 1)
+            haproxy.reload()
+            wait_until(lambda: haproxy.states("main_write")["node1"] == "UP"
+                       and haproxy.states("main_write")["node2"] == "NOLB",
+                       "states")
+        classic += on_leader(haproxy, "classic", 2)
+        ours += on_leader(haproxy, "write", 1)
+        cluster.lead("node2")
+        assert all(closed_after(s, 3) is not None for s in ours)
+        time.sleep(1.2)  # a sweep later
+        assert all(is_open(s) for s in classic)
+
+
+def test_b_a_report_counts_what_is_closed(site):
+    """The classic way's sessions on the former leader, too."""
+    prober, haproxy, cluster = site
+    agent = Agent(prober.feed)
+    agent.snapshot_where(lambda s: s["target"] == "node1")
+    agent.stats(1, 1, 0, 0, 0, 0)
+    opened = on_leader(haproxy, "classic", 3) + on_leader(haproxy, "write", 2)
+    wait_until(lambda: sum(
+        s["sessions"] for s in prober.topology()["haproxy"]["servers"]
+        if s["server"] == "node1") == 5, "they are seen")
+    cluster.lead("node2")
+    agent.snapshot_where(lambda s: s["target"] == "node2")
+    agent.stats(2, 2, 0, 0, 0, 0)
+    assert all(closed_after(s, 3) is not None for s in opened)
+    wait_until(lambda: prober.get("/reports/last")[0] == 200, "the report", 8)
+    assert json.loads(prober.get("/reports/last")[1])["sessions_closed"] == 5
+    agent.close()
 
 
 @pytest.mark.parametrize("reloads", [1, 3])

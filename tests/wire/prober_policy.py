@@ -4,8 +4,8 @@ leaves is kept for 30 s first, and who lags has its grace.
 """
 import time
 
-from prober_discovery import fourth, names, running
-from prober_lib import (closed_after, cluster, folder, is_open,
+from prober_discovery import fourth, is_served, names, running
+from prober_lib import (Agent, closed_after, cluster, folder, is_open,
                         shared_cluster, wait_until)
 
 __all__ = ["cluster", "folder", "fourth", "shared_cluster"]
@@ -32,6 +32,23 @@ def test_b_leaves_and_is_gone(folder, cluster, fourth):
                    "node4" in names(haproxy, "main_write"), "back")
         assert is_open(session)
         assert "reject haproxy" not in prober.text()
+
+
+def test_c_an_operators_maint_outlives_the_member(folder, cluster, fourth):
+    """Gone and back, its server is still where the operator put it."""
+    with running(folder, cluster) as (prober, (haproxy,)):
+        cluster.etcd.put("members/node4", fourth.key())
+        agent = Agent(prober.feed)
+        is_served(agent, "node4")
+        haproxy.cli("set server main_read/node4 state maint")
+        cluster.etcd.delete("members/node4")
+        wait_until(lambda: "node4" not in names(haproxy, "main_fallback"),
+                   "gone", 40)
+        assert haproxy.states("main_read")["node4"] == "MAINT"
+        cluster.etcd.put("members/node4", fourth.key())
+        wait_until(lambda: "node4" in names(haproxy, "main_fallback"), "back")
+        time.sleep(1.5)
+        assert haproxy.states("main_read")["node4"] == "MAINT"
 
 
 def test_c_lag_ends_sessions_where_it_shall(folder, cluster):
