@@ -109,11 +109,18 @@ static void count(const struct cluster *c, struct report_now *n)
 	count_sessions(c, n);
 }
 
+/* The target, or while there is none the key's holder. */
+static int leader_of(const struct cluster *c)
+{
+	if (c->verdict.write >= 0)
+		return c->verdict.write;
+	return c->ev.dcs.leader;
+}
+
 static void look_at_classic(const struct cluster *c, struct report_now *n)
 {
 	const struct publish_site *s = &c->site;
-	int leader =
-	    c->verdict.write >= 0 ? c->verdict.write : c->ev.dcs.leader;
+	const int leader = leader_of(c);
 	unsigned up = 0;
 
 	n->classic.known = !s->unknown && is_mono_set(s->classic_write_at);
@@ -128,7 +135,7 @@ static void look_at_classic(const struct cluster *c, struct report_now *n)
 static struct report_now now_of(const struct cluster *c, struct mono now)
 {
 	const int8_t w = c->verdict.write;
-	const int8_t about = w >= 0 ? w : c->ev.dcs.leader;
+	const int about = leader_of(c);
 	struct report_now n = {.now = now,
 	    .target = name_of(c, w),
 	    .key = name_of(c, c->ev.dcs.leader),
