@@ -45,8 +45,7 @@ enum conf_checks {
 /* How a running HAProxy is told to read its files again. */
 enum conf_reload {
 	CONF_RELOAD_SOCKET = 0,
-	CONF_RELOAD_SYSTEMD,
-	CONF_RELOAD_PACEMAKER
+	CONF_RELOAD_SYSTEMD
 };
 
 struct conf_haproxy_cluster {
@@ -88,7 +87,6 @@ struct conf_haproxy {
 	enum conf_loss on_prober_loss;
 	enum conf_checks classic_checks;
 	enum conf_reload reload;
-	char resource[LIM_NAME]; /* Pacemaker's name: patroute-haproxy */
 	struct conf_lines extra_global, extra_defaults, extra_frontend;
 	struct conf_lines extra_stats, extra;
 };

@@ -45,8 +45,7 @@ static const struct conf_word losses[] = {
 static const struct conf_word checks[] = {
     {"tuned", CONF_CHECKS_TUNED}, {"stock", CONF_CHECKS_STOCK}, {NULL, 0}};
 static const struct conf_word reloads[] = {{"socket", CONF_RELOAD_SOCKET},
-    {"systemd", CONF_RELOAD_SYSTEMD}, {"pacemaker", CONF_RELOAD_PACEMAKER},
-    {NULL, 0}};
+    {"systemd", CONF_RELOAD_SYSTEMD}, {NULL, 0}};
 static const struct conf_word levels[] = {{"warn", LOG_LVL_WARN},
     {"info", LOG_LVL_INFO}, {"debug", LOG_LVL_DEBUG}, {NULL, 0}};
 
@@ -440,12 +439,8 @@ static const struct conf_key keys[] = {
 	"rise 2."},
     {"haproxy", "reload", CONF_ENUM, false, true, HAPROXY(reload), 0, 0,
 	reloads, "socket",
-	"How `render` has HAProxy read its files: by its master socket, "
-	"`systemctl reload haproxy`, or the revision of Pacemaker's "
-	"resource."},
-    {"haproxy", "resource", CONF_LABEL, false, true, HAPROXY(resource), 0, 0,
-	NULL, "patroute-haproxy",
-	"That resource's name; pacemaker/setup gives it this one."},
+	"How `render` has HAProxy read its files: by its master socket "
+	"(under Pacemaker, too), or `systemctl reload haproxy`."},
     {"haproxy", "extra_global", CONF_LINES, false, true, HAPROXY(extra_global),
 	0, LIM_EXTRA, NULL, NULL, "Lines for its section global."},
     {"haproxy", "extra_defaults", CONF_LINES, false, true,

@@ -19,8 +19,6 @@
 #include "render.h"
 #include "servers.h"
 
-#define SUM_DIGITS 16
-
 static const struct args_option options[] = {
     {ARGS_FLAG, "dry-run", 'n', NULL, "what would change, and nothing else", 0,
 	0},
@@ -302,6 +300,11 @@ static bool put(const struct job *j)
 {
 	char why[LIM_TEXT];
 
+	/* Of a first file its next start is what reads it. */
+	if (j->file[0].now != NULL && !place_mark_unread(&j->file[0], why)) {
+		(void)ctl_fail(j->ctl, "%s", why);
+		return false;
+	}
 	/* Where HAProxy's own is read, the other must be there. */
 	for (int i = 1; i >= 0; i--) {
 		if (!j->file[i].is_changed)
@@ -316,21 +319,16 @@ static bool put(const struct job *j)
 
 static int reload(struct job *j)
 {
-	size_t len = strlen(j->file[0].next);
-	char revision[SUM_DIGITS + 1], why[LIM_TEXT];
+	char why[LIM_TEXT];
 
-	(void)snprintf(revision, sizeof(revision), "%.*s", SUM_DIGITS,
-	    j->file[0].next + len - SUM_DIGITS - 1);
-	switch (hapload(j->conf, revision, why)) {
+	switch (hapload(j->conf, why)) {
 	case HAPLOAD_DONE:
+		place_mark_read(&j->file[0]);
 		j->done = "reloaded";
 		say(j, "in place, and HAProxy has reloaded");
 		return CTL_OK;
-	case HAPLOAD_GIVEN:
-		j->done = "told";
-		say(j, "in place, and HAProxy is told to reload");
-		return CTL_OK;
 	case HAPLOAD_NONE:
+		place_mark_read(&j->file[0]);
 		j->done = "placed";
 		say(j,
 		    "in place; HAProxy does not run here yet: it reads them "
@@ -368,7 +366,7 @@ static int apply(struct job *j)
 		return reload(j);
 	say(j,
 	    "in place, for the first time: start HAProxy with this file "
-	    "(systemctl restart haproxy)");
+	    "(patroute-haproxy-setup; systemctl restart haproxy)");
 	return CTL_OK;
 }
 
@@ -414,10 +412,16 @@ static int work(struct job *j)
 	if (which != NULL)
 		return print(j, which);
 	j->done = "nothing";
-	if (compare(j))
+	if (compare(j)) {
 		rc = apply(j);
-	else
+	} else if (!is_place_unread(&j->file[0])) {
 		say(j, "nothing to change");
+	} else if (is_arg(j->args, "dry-run") || is_arg(j->args, "no-reload")) {
+		j->done = "unread";
+		say(j, "nothing to change, but HAProxy has not read them yet");
+	} else {
+		rc = reload(j);
+	}
 	if (j->ctl->json)
 		show_json(j);
 	return rc;
@@ -454,7 +458,9 @@ const struct command cmd_render = {
 	    "prober knows; a server that the file has and that is no member "
 	    "now is kept, for it may only be away, unless --prune is given. A "
 	    "file that was changed by hand is not overwritten without --force. "
-	    "Without a change nothing is done. The exit status is 1 if the "
+	    "Without a change nothing is done, but that HAProxy reloads if it "
+	    "has not since the last one: HAPROXY-FILE.unread stands beside the "
+	    "file until then. The exit status is 1 if the "
 	    "files were refused, or HAProxy did not reload.",
     .options = options,
     .run = run,

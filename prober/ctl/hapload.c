@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,19 +80,13 @@ static bool by_socket(const char *path, char why[static LIM_TEXT])
 	return true;
 }
 
-static bool order(
-    const struct conf *c, const char *revision, char why[static LIM_TEXT])
+static bool order(const struct conf *c, char why[static LIM_TEXT])
 {
 	const char *const systemd[] = {"systemctl", "reload", "haproxy", NULL};
-	const char *const pacemaker[] = {"crm_resource", "--resource",
-	    c->haproxy.resource, "--set-parameter", "revision",
-	    "--parameter-value", revision, NULL};
 
 	switch (c->haproxy.reload) {
 	case CONF_RELOAD_SYSTEMD:
 		return tell(systemd, why);
-	case CONF_RELOAD_PACEMAKER:
-		return tell(pacemaker, why);
 	case CONF_RELOAD_SOCKET:
 		return by_socket(c->prober.haproxy_master_socket.path[0], why);
 	}
@@ -99,21 +94,72 @@ static bool order(
 	return false;
 }
 
-enum hapload hapload(
-    const struct conf *c, const char *revision, char why[static LIM_TEXT])
+/* Does this argument name the file, or the folder it is in? */
+static bool is_file(const char *word, const char *path)
+{
+	char folder[LIM_TEXT];
+	const char *end = strrchr(path, '/');
+	struct stat a, b;
+
+	if (stat(word, &a) == -1)
+		return false;
+	if (stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+		return true;
+	(void)snprintf(folder, sizeof(folder), "%.*s",
+	    end != NULL ? (int)(end - path) + 1 : 1, end != NULL ? path : ".");
+	return stat(folder, &b) == 0 && a.st_dev == b.st_dev &&
+	    a.st_ino == b.st_ino;
+}
+
+/* Does a reload of that process read the file? Its arguments stay what they
+   were; where they cannot be seen nothing is said against it. */
+static bool is_reading(uint64_t pid, const char *path)
+{
+	char name[32], words[4096];
+	bool found = false, named = false;
+	size_t n;
+	FILE *f;
+
+	(void)snprintf(
+	    name, sizeof(name), "/proc/%llu/cmdline", (unsigned long long)pid);
+	f = fopen(name, "re");
+	n = f != NULL ? fread(words, 1, sizeof(words) - 1, f) : 0;
+	if (f != NULL)
+		(void)fclose(f);
+	words[n] = '\0';
+	/* Of another namespace of processes it would be somebody else. */
+	if (n == sizeof(words) - 1 || strstr(words, "haproxy") == NULL)
+		return true;
+	for (size_t i = 0; i < n && !found; i += strlen(words + i) + 1) {
+		if (strcmp(words + i, "-f") != 0)
+			continue;
+		i += strlen(words + i) + 1;
+		named = true;
+		/* What is no whole path is from a folder of its own. */
+		found = i >= n || words[i] != '/' || is_file(words + i, path);
+	}
+	return found || !named;
+}
+
+enum hapload hapload(const struct conf *c, char why[static LIM_TEXT])
 {
 	uint64_t was = serving(c);
 	char said[LIM_TEXT] = "";
 
 	why[0] = '\0';
-	if (was == 0 && c->haproxy.reload != CONF_RELOAD_PACEMAKER)
+	if (was == 0)
 		return HAPLOAD_NONE;
-	if (!order(c, revision, said)) {
+	if (!is_reading(was, c->haproxy.file)) {
+		(void)snprintf(why, LIM_TEXT,
+		    "HAProxy's process %llu serves from another file, expected "
+		    "a restart with this one",
+		    (unsigned long long)was);
+		return HAPLOAD_FAILED;
+	}
+	if (!order(c, said)) {
 		memcpy(why, said, sizeof(said));
 		return HAPLOAD_FAILED;
 	}
-	if (was == 0)
-		return HAPLOAD_GIVEN;
 	for (unsigned i = 0; i < TRIES; i++) {
 		const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
 		uint64_t now = serving(c);

@@ -11,15 +11,15 @@
 enum hapload {
 	HAPLOAD_NONE = 0, /* HAProxy does not run */
 	HAPLOAD_DONE,     /* another process serves now */
-	HAPLOAD_GIVEN,    /* told; it cannot be seen whether it did */
-	HAPLOAD_FAILED    /* the same process serves after a while */
+	HAPLOAD_FAILED    /* the same does after a while, or with other files */
 };
 
 /*
- * By the way that c->haproxy.reload says; `revision` is what Pacemaker's
- * resource gets. Blocks, for 10 s at most once the way's own command is done.
+ * By the way that c->haproxy.reload says.
+ * Gives: HAPLOAD_FAILED and `why`. Blocks, for 10 s at most once the way's own
+ * command is done.
  */
-enum hapload hapload(
-    const struct conf *c, const char *revision, char why[static LIM_TEXT]);
+enum hapload hapload(const struct conf *c, char why[static LIM_TEXT])
+    __attribute__((warn_unused_result));
 
 #endif

@@ -108,6 +108,39 @@ bool place_try(struct place *p, const char *folder, const char *name)
 	return close(fd) == 0 && ok;
 }
 
+#define UNREAD (LIM_TEXT + 16)
+
+static const char *unread(const struct place *p, char buf[static UNREAD])
+{
+	(void)snprintf(buf, UNREAD, "%.255s.unread", p->path);
+	return buf;
+}
+
+bool is_place_unread(const struct place *p)
+{
+	char name[UNREAD];
+
+	return access(unread(p, name), F_OK) == 0;
+}
+
+bool place_mark_unread(const struct place *p, char why[static LIM_TEXT])
+{
+	char name[UNREAD];
+	int fd = open(unread(p, name), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	if (fd == -1)
+		return fail(why, name);
+	(void)close(fd);
+	return true;
+}
+
+void place_mark_read(const struct place *p)
+{
+	char name[UNREAD];
+
+	(void)unlink(unread(p, name));
+}
+
 /* As the old file is, or as configuration is. */
 static bool dress(int fd, const char *target)
 {

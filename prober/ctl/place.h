@@ -28,6 +28,15 @@ bool place_try(struct place *p, const char *folder, const char *name)
     __attribute__((warn_unused_result));
 
 /*
+ * A file beside it, NAME.unread: HAProxy may not have read what stands there.
+ * Of the instant between the file and HAProxy's reload nothing else remains.
+ */
+bool is_place_unread(const struct place *p);
+bool place_mark_unread(const struct place *p, char why[static LIM_TEXT])
+    __attribute__((warn_unused_result));
+void place_mark_read(const struct place *p);
+
+/*
  * Puts the new text where the old was, in one step; owner and mode stay, a
  * symbolic link too. Gives: false and *why, with the old file untouched.
  */

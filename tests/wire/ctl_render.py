@@ -156,11 +156,12 @@ class Site:
             f'spoe_file = "{self.folder}/spoe.cfg" log = stdout\n'
             f"stats_port = {free_port()}\n{haproxy} }}\n")
 
-    def start(self, who="one"):
+    def start(self, who="one", file=None):
         log = open(self.folder / "log", "ab")
         self.haproxy = subprocess.Popen(
             [HAPROXY, "-W", "-db", "-S",
-             f"{self.folder}/master.sock,mode,660", "-f", self.file],
+             f"{self.folder}/master.sock,mode,660", "-f",
+             file or self.file],
             env=dict(os.environ, PATROUTE_STATS_PASSWORD="x"),
             stdout=log, stderr=log)
         self.served_at(self.port, who)
@@ -352,3 +353,47 @@ def test_b7_a_link_stays_a_link(site):
     site.write('extra_global = "nbthread 1"')
     assert ctl(site.conf, "--no-reload").returncode == 0
     assert site.file.is_symlink() and "nbthread 1" in real.read_text()
+
+
+def test_b8_a_reload_that_did_not_come_is_made_up_for(site):
+    site.write()
+    assert ctl(site.conf).returncode == 0
+    site.start()
+    old = site.pid()
+    site.write('extra_global = "nbthread 1"')
+    conf = site.conf.read_text()
+    site.conf.write_text(conf.replace("master.sock", "nowhere.sock"))
+    done = ctl(site.conf)
+    assert done.returncode == 1 and "not reloaded" in done.stderr
+    assert "nbthread 1" in site.file.read_text() and site.pid() == old
+    # The file is the new one by now; that HAProxy is not counts as well.
+    assert ctl(site.conf).returncode == 1
+    site.conf.write_text(conf)
+    dry = ctl(site.conf, "--dry-run")
+    assert dry.returncode == 0 and "has not read them yet" in dry.stdout
+    assert site.pid() == old
+    for prepare in ((), ("--no-reload",)):
+        if prepare:
+            site.write('extra_global = "nbthread 2"')
+            assert ctl(site.conf, *prepare).returncode == 0
+            assert site.pid() == old
+        done = ctl(site.conf)
+        assert (done.returncode, done.stdout) == (
+            0, "in place, and HAProxy has reloaded\n")
+        assert site.pid() != old
+        old = site.pid()
+        done = ctl(site.conf)
+        assert done.stdout == "nothing to change\n" and site.pid() == old
+
+
+def test_b9_a_haproxy_of_another_file_does_not_count(site):
+    other = site.folder / "other.cfg"
+    site.write()
+    assert ctl(site.conf).returncode == 0
+    shutil.copy(site.file, other)
+    site.start(file=other)
+    old = site.pid()
+    site.write('extra_global = "nbthread 1"')
+    done = ctl(site.conf)
+    assert done.returncode == 1 and "serves from another file" in done.stderr
+    assert site.pid() == old
