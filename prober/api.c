@@ -62,6 +62,7 @@ struct api {
 	struct app *app;
 	struct MHD_Response *fixed[API_FIXED_N];
 	struct api_streams *streams;
+	bool is_ending; /* what requests are about may be freed */
 	struct server tcp, local;
 };
 
@@ -218,6 +219,12 @@ static enum MHD_Result post(struct request *q, const struct route *r,
 	return r->answer(q);
 }
 
+/* A POST that was suspended has its answer already. */
+static bool is_under_way(const struct upload *u)
+{
+	return u != NULL && u->state != NULL;
+}
+
 static enum MHD_Result request_cb(void *arg, struct MHD_Connection *conn,
     const char *url, const char *method, const char *version,
     const char *upload, size_t *upload_n, void **request) /* NOLINT: MHD's */
@@ -230,6 +237,8 @@ static enum MHD_Result request_cb(void *arg, struct MHD_Connection *conn,
 	(void)version;
 	assert(s->magic == SERVER_MAGIC);
 	q.is_local = s == &s->api->local;
+	if (s->api->is_ending && !is_under_way(*request))
+		return MHD_NO;
 	if (r != NULL)
 		q.rest = url + strlen(r->path);
 	if (r != NULL && r->is_post && q.is_local &&
@@ -282,6 +291,22 @@ void api_run(struct api *a)
 	assert(a->magic == API_MAGIC);
 	server_run(&a->tcp);
 	server_run(&a->local);
+}
+
+static void run_soon(struct server *s)
+{
+	struct ev_loop *loop = s->api->app->loop;
+
+	ev_timer_stop(loop, &s->timeout);
+	ev_timer_set(&s->timeout, 0., 0.);
+	ev_timer_start(loop, &s->timeout);
+}
+
+void api_run_soon(struct api *a)
+{
+	assert(a->magic == API_MAGIC);
+	run_soon(&a->tcp);
+	run_soon(&a->local);
 }
 
 static void server_io_cb(struct ev_loop *loop, ev_io *w, int revents)
@@ -378,6 +403,13 @@ struct api *api_new(struct app *app)
 		return NULL;
 	}
 	return a;
+}
+
+void api_end(struct api *a)
+{
+	assert(a == NULL || a->magic == API_MAGIC);
+	if (a != NULL)
+		a->is_ending = true;
 }
 
 void api_free(struct api *a)

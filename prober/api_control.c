@@ -176,11 +176,14 @@ static bool take_member(struct control *k, const cJSON *doc)
 	order_text(name, text, sizeof(text));
 	if (!slice_copy(name, k->o.member, sizeof(k->o.member)))
 		k->o.member[0] = '\0';
-	if (k->verb->is_undo ||
-	    (k->verb->kind == ORDER_FORCE && is_slice_eq(name, ORDERS_CLASSIC)))
+	if (k->verb->is_undo) /* one that is a member no more, too */
+		return is_order_member(k->o.member) ||
+		    say(k, 400, "member: \"%s\" is no member's name", text);
+	if (k->verb->kind == ORDER_FORCE && is_slice_eq(name, ORDERS_CLASSIC))
 		return true;
 	i = k->o.member[0] == '\0' ? -1 : ev_find(&k->c->ev, k->o.member);
-	if (i >= 0 && is_ev_member(&k->c->ev, i, now))
+	if (i >= 0 && is_ev_member(&k->c->ev, i, now) &&
+	    is_order_member(k->o.member))
 		return true;
 	list_members(k->c, all, sizeof(all), now);
 	return say(k, 404, "cluster %s has no member \"%s\"; it has: %s",
@@ -212,6 +215,17 @@ static bool may_force(struct control *k)
 	    k->o.member);
 }
 
+/* What is observed goes the classic way, with the agent and without. */
+static bool may_observe(struct control *k)
+{
+	return !k->verb->is_observe ||
+	    k->app->conf->haproxy.on_prober_loss == CONF_LOSS_CLASSIC ||
+	    say(k, UNPROCESSED,
+		"haproxy.on_prober_loss is refuse, which leaves no classic way "
+		"where the agent is lost: %s is not observed",
+		k->c->conf->name);
+}
+
 static bool take(struct control *k, const cJSON *doc)
 {
 	struct slice verb = json_str(doc, "verb");
@@ -231,7 +245,8 @@ static bool take(struct control *k, const cJSON *doc)
 	order_text(json_str(doc, "reason"), k->o.reason, sizeof(k->o.reason));
 	order_text(json_str(doc, "by"), k->o.by, sizeof(k->o.by));
 	return take_cluster(k, doc) && take_where(k, doc) &&
-	    take_term(k, doc) && take_member(k, doc) && may_force(k);
+	    take_term(k, doc) && take_member(k, doc) && may_force(k) &&
+	    may_observe(k);
 }
 
 /* ---- the answer ---- */
@@ -354,6 +369,15 @@ static void follow(struct control *k)
 	free(s);
 }
 
+/* The question went out, and no answer came: it may have been carried out. */
+static void not_known(struct control *k, const char *why)
+{
+	(void)say(k, 503,
+	    "it is not known whether etcd did it (%s): see `patroutectl "
+	    "status`%s",
+	    why, k->also_host ? "; this host's own is taken back" : "");
+}
+
 static void refused_by_etcd(struct control *k, const char *why)
 {
 	(void)say(k, 503,
@@ -380,17 +404,26 @@ static void absent(struct control *k)
 		    k->where == WHERE_HOST ? " on this host alone" : "");
 }
 
-static void done_cb(void *arg, const char *error)
+static void done_cb(void *arg, enum etcd_order_end end, const char *why)
 {
 	struct control *k = arg;
 
-	if (error == etcd_order_absent) {
-		absent(k);
-	} else if (error != NULL) {
-		refused_by_etcd(k, error);
-	} else {
+	switch (end) {
+	case ETCD_ORDER_DONE:
 		follow(k);
 		done_well(k, true);
+		break;
+	case ETCD_ORDER_ABSENT:
+		absent(k);
+		break;
+	case ETCD_ORDER_REFUSED:
+		refused_by_etcd(k, why);
+		break;
+	case ETCD_ORDER_UNKNOWN:
+		not_known(k, why);
+		break;
+	case ETCD_ORDER_NONE:
+		abort();
 	}
 	k->is_asked = false;
 	if (k->conn == NULL) {
@@ -398,7 +431,7 @@ static void done_cb(void *arg, const char *error)
 	} else if (k->is_suspended) {
 		k->is_suspended = false;
 		MHD_resume_connection(k->conn);
-		api_run(k->api);
+		api_run_soon(k->api);
 	}
 }
 

@@ -76,6 +76,8 @@ void api_keep(const struct request *);
 
 /* Each of our daemons is run, for one of its connections may go on. */
 void api_run(struct api *a);
+/* Likewise, from anywhere: when the loop comes round. */
+void api_run_soon(struct api *a);
 
 /* ---- api_events.c ---- */
 

@@ -72,7 +72,7 @@ static enum MHD_Result get_healthz(const struct request *q)
 	struct mono now = mono_now();
 
 	for (uint16_t i = 0; i < q->app->cluster_n; i++)
-		if (!is_cluster_usable(q->app->cluster[i], now))
+		if (!is_cluster_routing(q->app->cluster[i], now))
 			return api_answer(q, API_503);
 	return api_answer(q, API_200);
 }
@@ -84,7 +84,7 @@ static enum MHD_Result get_healthz_of(const struct request *q)
 	if (c == NULL)
 		return api_answer(q, API_404);
 	return api_answer(
-	    q, is_cluster_usable(c, mono_now()) ? API_200 : API_503);
+	    q, is_cluster_routing(c, mono_now()) ? API_200 : API_503);
 }
 
 /* As agents get it; for whoever wants to decide as they do. */

@@ -177,6 +177,7 @@ const char *app_start(struct app *app)
 void app_stop(struct app *app)
 {
 	assert(app != NULL && app->magic == APP_MAGIC);
+	api_end(app->api);
 	for (uint16_t i = 0; i < app->etcd_n; i++)
 		etcd_free(app->etcd[i]);
 	api_free(app->api);

@@ -97,8 +97,9 @@ static bool is_heard(const struct cluster *c, int member)
 /*
  * A verdict of one who has not heard of everybody yet may say "no target" of a
  * healthy cluster; acted on, it would take servers away from HAProxy's second
- * way, which serves just then. With a target and a word of each member, or
- * after a while in any case, the verdict is what it is.
+ * way, which serves just then. With a target, a word of each member and of
+ * what operators ordered, or after a while in any case, the verdict is what it
+ * is. A hold needs no target: the second way would let its writes through.
  */
 static void learn(struct cluster *c, struct mono now)
 {
@@ -109,7 +110,8 @@ static void learn(struct cluster *c, struct mono now)
 	}
 	if (!c->learning)
 		return;
-	bool all = c->verdict.write >= 0;
+	bool all = (c->verdict.write >= 0 || c->ev.hold) &&
+	    (c->conf->etcd_n == 0 || c->is_orders_heard);
 	for (int i = 0; i < c->ev.n && all; i++)
 		all = !is_ev_member(&c->ev, i, now) || is_heard(c, i);
 	/* "Not yet seen" is no finding, however long it lasts. */
@@ -123,13 +125,15 @@ static void learn(struct cluster *c, struct mono now)
 /*
  * Who has just woken knows of no target because nobody was asked yet: agents
  * keep deciding by what they have, for as long as it is fresh by their own
- * clock, unless its target is proved not to be the leader any more.
+ * clock, unless its target is proved not to be the leader any more, or an
+ * operator wants it otherwise.
  */
 static bool is_silence_right(const struct cluster *c, struct mono now)
 {
 	enum snap_why why = SNAP_WHY_NONE;
 
-	if (!c->learning || c->verdict.write >= 0 || c->snap.write < 0)
+	if (!c->learning || c->verdict.write >= 0 || c->snap.write < 0 ||
+	    c->ev.hold || is_cluster_classic(c))
 		return false;
 	int target = ev_find(&c->ev, c->snap.m[c->snap.write].name);
 	return target >= 0 &&
@@ -163,7 +167,7 @@ static void judge(struct cluster *c, struct mono now)
 	    .verdict = &c->verdict,
 	    .reads = &c->reads,
 	    .site = &site,
-	    .observe = is_cluster_observing(c),
+	    .observe = is_cluster_observing(c) || is_cluster_classic(c),
 	    .addr = (const char(*)[LIM_ADDR])c->addr};
 
 	if (!is_silence_right(c, now) && publish(&in, now, &c->snap))
@@ -382,9 +386,16 @@ bool is_cluster_usable(struct cluster *c, struct mono now)
 	    c->verdict.why != SNAP_WHY_NONE && c->verdict.why != SNAP_WHY_STALE;
 }
 
+bool is_cluster_routing(struct cluster *c, struct mono now)
+{
+	return is_cluster_usable(c, now) && !is_cluster_observing(c);
+}
+
 uint32_t cluster_age_ms(struct cluster *c, struct mono now)
 {
-	if (!is_cluster_usable(c, now))
+	/* Forced to the classic way, which needs no verdict: agents answer so
+	   in every configuration, be there a way without them or not. */
+	if (!is_cluster_usable(c, now) && !is_cluster_classic(c))
 		return FEED_AGE_STALE;
 	int64_t ms = dur_to_ms(c->verdict.oldest) +
 	    dur_to_ms(mono_sub(now, c->judged_at));
@@ -422,8 +433,7 @@ struct cluster *cluster_new(struct app *app, uint16_t index)
 	c->policy = policy_of(c->conf);
 	c->policy.early_hold = app->conf->agent.early_hold;
 	c->site.unknown = true;
-	(void)snprintf(c->order_prefix, sizeof(c->order_prefix),
-	    "/patroute/%s/", c->conf->scope);
+	(void)order_prefix(c->conf->namespace, c->conf->scope, c->order_prefix);
 	c->verdict.write = -1;
 	c->snap.boot_id = app->boot_id;
 	ev_reset(&c->ev, c->conf->name, c->conf->etcd_n > 0,

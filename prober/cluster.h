@@ -60,7 +60,8 @@ struct cluster {
 	struct snapshot snap;
 	struct publish_site site;
 	struct orders orders;             /* an operator's; cluster_orders.c */
-	char order_prefix[LIM_TEXT];      /* of their keys in etcd */
+	bool is_orders_heard;             /* etcd gave or refused them once */
+	char order_prefix[ORDERS_PREFIX]; /* of their keys in etcd */
 	char addr[LIM_MEMBERS][LIM_ADDR]; /* numeric; "": not resolved */
 	/* Where HAProxy shall find it: conn_url's, or proxy_url's. Likewise. */
 	char front[LIM_MEMBERS][LIM_ADDR];
@@ -111,7 +112,8 @@ const struct snapshot *cluster_snapshot(const struct cluster *c);
 
 /*
  * Age of the oldest evidence that the verdict rests on, at `now`, judged anew
- * where needed. Gives: FEED_AGE_STALE if it rests on nothing fresh.
+ * where needed. Gives: FEED_AGE_STALE if it rests on nothing fresh; never while
+ * classic is forced, for then agents are to answer so.
  */
 uint32_t cluster_age_ms(struct cluster *c, struct mono now);
 
@@ -120,5 +122,11 @@ uint32_t cluster_age_ms(struct cluster *c, struct mono now);
  * has heard of every member since it began or woke? (Not: is there a target.)
  */
 bool is_cluster_usable(struct cluster *c, struct mono now);
+
+/*
+ * May HAProxy route by it where no agent answers? Not while it is observed:
+ * without an agent, too, the classic way is to serve.
+ */
+bool is_cluster_routing(struct cluster *c, struct mono now);
 
 #endif

@@ -50,16 +50,18 @@ static void sentence(const struct cluster *c, const struct order *o,
 						 : "live mode";
 	bool named = o->kind == ORDER_FORCE || o->kind == ORDER_DRAIN;
 	const char *where = o->is_host ? "this host alone" : "all hosts";
+	char whole[2 * EVENTS_TEXT];
 	const char *end = ch == CHANGE_GIVEN ? "is ordered for"
 	    : ch == CHANGE_OVER              ? "has come to its end, for"
 					     : "is no longer ordered, for";
 
-	int n =
-	    snprintf(text, EVENTS_TEXT, "the %s%s of cluster %s %s %s%s%s%s%s",
-		what, named ? o->member : "", c->conf->name, end, where,
-		o->by[0] != '\0' ? ", by " : "", o->by,
-		o->reason[0] != '\0' ? ": " : "", o->reason);
-	assert(n > 0); /* cut, if it is long */
+	int n = snprintf(whole, sizeof(whole),
+	    "the %s%s of cluster %s %s %s%s%s%s%s", what,
+	    named ? o->member : "", c->conf->name, end, where,
+	    o->by[0] != '\0' ? ", by " : "", o->by,
+	    o->reason[0] != '\0' ? ": " : "", o->reason);
+	assert(n > 0);
+	order_text(slice_str(whole), text, EVENTS_TEXT);
 }
 
 static void tell(struct cluster *c, const struct order *o, enum change ch)
@@ -94,7 +96,7 @@ static void tell_difference(
     struct cluster *c, const struct order_set *was, const struct order_set *is)
 {
 	for (unsigned i = 0; was != NULL && i < was->n; i++)
-		if (same_of(is, &was->o[i]) == NULL)
+		if (!was->o[i].is_over && same_of(is, &was->o[i]) == NULL)
 			tell(c, &was->o[i], CHANGE_TAKEN);
 	for (unsigned i = 0; is != NULL && i < is->n; i++) {
 		const struct order *old = same_of(was, &is->o[i]);
@@ -135,15 +137,18 @@ static struct order_set *or_none(struct order_set *s)
 
 /*
  * What is read again each second is what was read: an order's end stays
- * counted from when it was first seen.
+ * counted from when it was first seen, and what is over stays so.
  */
 static void keep_ends(struct order_set *fresh, const struct order_set *was)
 {
 	for (unsigned i = 0; i < fresh->n; i++) {
 		const struct order *old = same_of(was, &fresh->o[i]);
 
-		if (old != NULL && is_order_same(old, &fresh->o[i]))
-			fresh->o[i].until = old->until;
+		if (old == NULL || !is_order_same(old, &fresh->o[i]))
+			continue;
+		fresh->o[i].until = old->until;
+		fresh->o[i].until_ms = old->until_ms;
+		fresh->o[i].is_over = old->is_over;
 	}
 }
 
@@ -167,7 +172,8 @@ void cluster_orders_cb(void *arg, const struct order_set *all)
 	struct cluster *c = arg;
 	struct order_set *fresh;
 
-	if (is_set_same(c->orders.etcd, all))
+	c->is_orders_heard = true;
+	if (all == NULL || is_set_same(c->orders.etcd, all))
 		return;
 	fresh = copy_of(all);
 	if (fresh == NULL)
@@ -192,16 +198,16 @@ bool cluster_order_host(struct cluster *c, const struct order *o)
 	return true;
 }
 
-static void remove_one(struct cluster *c, bool is_host, int i, enum change why)
+static void remove_one(struct cluster *c, int i, enum change why)
 {
-	const struct order_set *s = is_host ? c->orders.host : c->orders.etcd;
+	const struct order_set *s = c->orders.host;
 	struct order_set *fresh = copy_of(s);
 
 	if (fresh == NULL)
 		return; /* it stays a moment longer */
 	tell(c, &s->o[i], why);
 	order_set_remove(fresh, i);
-	exchange(c, is_host, or_none(fresh));
+	exchange(c, true, or_none(fresh));
 }
 
 static void save(const struct cluster *c)
@@ -217,9 +223,26 @@ bool cluster_unorder_host(
 
 	if (i == -1)
 		return false;
-	remove_one(c, true, i, CHANGE_TAKEN);
+	remove_one(c, i, CHANGE_TAKEN);
 	save(c);
 	cluster_judge(c, mono_now());
+	return true;
+}
+
+/*
+ * Its key may outlive it: etcd takes a lease's keys away up to half a second
+ * late, prolongs each at a change of its own leader, and a key by hand has
+ * none. So it stays in the set, over, until a read comes without its key.
+ */
+static bool end_key(struct cluster *c, int i)
+{
+	struct order_set *fresh = copy_of(c->orders.etcd);
+
+	if (fresh == NULL)
+		return false;
+	tell(c, &fresh->o[i], CHANGE_OVER);
+	fresh->o[i].is_over = true;
+	exchange(c, false, fresh);
 	return true;
 }
 
@@ -228,17 +251,14 @@ static void end_those_over(struct cluster *c, struct mono now)
 	int i;
 
 	while ((i = order_set_over(c->orders.host, now)) != -1) {
-		remove_one(c, true, i, CHANGE_OVER);
+		remove_one(c, i, CHANGE_OVER);
 		if (order_set_over(c->orders.host, now) == i)
 			return; /* no memory */
 		save(c);
 	}
-	/* A key's lease ends it before; this is for when etcd is not heard. */
-	while ((i = order_set_over(c->orders.etcd, now)) != -1) {
-		remove_one(c, false, i, CHANGE_OVER);
-		if (order_set_over(c->orders.etcd, now) == i)
-			return;
-	}
+	while ((i = order_set_over(c->orders.etcd, now)) != -1)
+		if (!end_key(c, i))
+			return; /* no memory */
 }
 
 void cluster_orders_apply(
@@ -250,8 +270,11 @@ void cluster_orders_apply(
 	f = c->orders.force;
 	c->ev.hold = c->orders.hold != NULL;
 	c->ev.force = -1;
-	if (f != NULL && !is_cluster_classic(c))
-		c->ev.force = (int8_t)ev_find(&c->ev, f->member);
+	if (f != NULL && !is_cluster_classic(c)) {
+		int i = ev_find(&c->ev, f->member);
+
+		c->ev.force = (int8_t)(i >= 0 ? i : EV_FORCE_UNKNOWN);
+	}
 	for (int i = 0; i < c->ev.n; i++)
 		site->drained[i] = site->drained[i] ||
 		    orders_drain(&c->orders, c->ev.m[i].dcs.name) != NULL;

@@ -7,7 +7,7 @@
 #include "cluster.h"
 #include "orders.h"
 
-/* The keys in etcd, as an etcd_sink; arg is the cluster. */
+/* The keys in etcd, as an etcd_sink; arg is the cluster. NULL: refused. */
 void cluster_orders_cb(void *arg, const struct order_set *all);
 
 /*

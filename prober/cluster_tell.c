@@ -252,6 +252,16 @@ void cluster_tell_dcs(struct cluster *c, struct mono now)
 		 "primary takes the writes");
 }
 
+/* Agents count for all clusters together. */
+static bool is_alone(const struct app *app)
+{
+	unsigned n = 0;
+
+	for (uint16_t i = 0; i < app->cluster_n; i++)
+		n += app->cluster[i]->snap.observe ? 1 : 0;
+	return n == 1;
+}
+
 /* Connections of all agents that were observed to go elsewhere. */
 static uint64_t differed_of(const struct cluster *c, enum observe_kind kind)
 {
@@ -292,6 +302,7 @@ static void tell_observe(
 	struct event e = begin(c, EVENT_OBSERVE);
 	char text[SENTENCE], who[SENTENCE / 2];
 	uint64_t n = differed_of(c, k);
+	bool is_ours = is_alone(c->app);
 
 	e.from = differs ? "same" : "differs";
 	e.to = differs ? "differs" : "same";
@@ -303,6 +314,12 @@ static void tell_observe(
 		    "the classic way sends %ss to %s, which is not "
 		    "what is decided",
 		    observe_kind_name(k), who);
+	else if (!is_ours)
+		PRINT(text,
+		    "the classic way does with %ss what is decided again, "
+		    "after %" PRId64 " ms",
+		    observe_kind_name(k),
+		    dur_to_ms(mono_sub(now, c->tell.differs_at[k])));
 	else
 		PRINT(text,
 		    "the classic way does with %ss what is decided "

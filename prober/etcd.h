@@ -35,8 +35,9 @@ struct etcd_sink {
 	void (*view)(void *arg, const struct ev_view *view, struct mono at);
 	void (*alive)(void *arg, struct mono at);
 	/* Orders: all keys below this prefix ("/patroute/main/"), after each
-	   read of them, at least once in two seconds. It outlives the client.
-	   NULL: there are none to follow. */
+	   read of them, at least once in two seconds; `all` is NULL where etcd
+	   refused it. The prefix outlives the client; NULL: there are none to
+	   follow. */
 	const char *order_prefix;
 	void (*orders)(void *arg, const struct order_set *all);
 	void *arg;
@@ -79,20 +80,25 @@ const char *etcd_api_name(const struct etcd *e, const void *arg);
 
 /*
  * One order's key, written or deleted, for the cluster whose sink has this
- * arg. Where it could be asked `done` is called once, may be from inside:
- * error NULL: it is done; else why not, a clause.
+ * arg. Where it could be asked `done` is called once, may be from inside.
  */
+enum etcd_order_end {
+	ETCD_ORDER_NONE = 0,
+	ETCD_ORDER_DONE,
+	ETCD_ORDER_ABSENT,  /* it was to be deleted, and was not there */
+	ETCD_ORDER_REFUSED, /* nothing was done */
+	ETCD_ORDER_UNKNOWN  /* asked and not answered: may be it was done */
+};
+
 struct etcd_order {
 	const void *of;
 	const char *name;  /* below the prefix: "drain/node1" */
 	const char *value; /* NULL: the key is deleted */
 	int64_t ttl_s;     /* 0: until it is deleted */
-	void (*done)(void *arg, const char *error);
+	/* `why` of the last two: a clause; else NULL. */
+	void (*done)(void *arg, enum etcd_order_end end, const char *why);
 	void *arg;
 };
-
-/* The error of one that was to be deleted and was not there. */
-extern const char etcd_order_absent[];
 
 /* Gives: NULL, or a clause: why it cannot even be asked. */
 const char *etcd_order(struct etcd *e, const struct etcd_order *o)

@@ -19,8 +19,6 @@
 #define MANY 40 /* clusters of one read */
 #define PATH_ROOM (3 * (ORDERS_VALUE + LIM_TEXT) + 128)
 
-const char etcd_order_absent[] = "there is none";
-
 static void read_from(struct etcd *e, unsigned i);
 
 static bool is_ordered(const struct etcd_cluster *c)
@@ -122,6 +120,7 @@ static void refused(struct etcd *e, const char *why)
 			  "suppressed=%u",
 		    e->addr, cluster_at(e, 0)->sink.order_prefix,
 		    log_text(slice_str(why), text), more);
+	cluster_at(e, 0)->sink.orders(cluster_at(e, 0)->sink.arg, NULL);
 	go_on(e);
 }
 
@@ -280,7 +279,7 @@ void etcd_orders_pulse(struct etcd *e)
 
 /* ---- writing ---- */
 
-static void written(struct etcd *e, const char *error)
+static void written(struct etcd *e, enum etcd_order_end end, const char *why)
 {
 	struct etcd_writing *w = e->orders.writing;
 
@@ -288,10 +287,17 @@ static void written(struct etcd *e, const char *error)
 	http_client_cancel(&w->req);
 	/* A read that began before knows nothing of it. */
 	http_client_cancel(&e->orders.read);
-	w->order.done(w->order.arg, error);
+	w->order.done(w->order.arg, end, why);
 	free(w);
-	if (error == NULL && e->state == ETCD_FOLLOWING)
+	if (end == ETCD_ORDER_DONE && e->state == ETCD_FOLLOWING)
 		ring(e);
+}
+
+/* No answer came. Without the key's own question nothing can be done. */
+static enum etcd_order_end unanswered(const struct etcd *e)
+{
+	return e->orders.writing->is_sent ? ETCD_ORDER_UNKNOWN
+					  : ETCD_ORDER_REFUSED;
 }
 
 void etcd_orders_hang_up(struct etcd *e)
@@ -300,12 +306,14 @@ void etcd_orders_hang_up(struct etcd *e)
 	http_client_cancel(&e->orders.bell);
 	e->orders.is_again = e->orders.is_each = false;
 	if (e->orders.writing != NULL)
-		written(e, "etcd's endpoint was given up meanwhile");
+		written(
+		    e, unanswered(e), "etcd's endpoint was given up meanwhile");
 }
 
 /* Gives: true, and it is over, if the answer is no 2xx. */
 static bool is_refused(struct etcd *e, const struct http_answer *a)
 {
+	enum etcd_order_end end = ETCD_ORDER_REFUSED;
 	char why[LIM_NAME + 32];
 
 	if (a->rc == EV_RC_OK && a->status >= 200 && a->status < 300)
@@ -316,7 +324,10 @@ static bool is_refused(struct etcd *e, const struct http_answer *a)
 	else
 		(void)snprintf(why, sizeof(why), "%s (status %ld)",
 		    etcd3_error(a->body).text, a->status);
-	written(e, why);
+	/* By 5xx etcd says, too, that it waited in vain for its majority. */
+	if ((a->rc != EV_RC_OK && a->rc != EV_RC_REFUSED) || a->status >= 500)
+		end = unanswered(e);
+	written(e, end, why);
 	return true;
 }
 
@@ -326,7 +337,8 @@ static void send_write(struct etcd *e, const struct http_ask *a, bool fits)
 
 	w->req = fits ? http_client_ask(e->http, a) : NULL;
 	if (w->req == NULL)
-		written(e, "this host is out of memory or descriptors");
+		written(e, ETCD_ORDER_REFUSED,
+		    "this host is out of memory or descriptors");
 }
 
 static void last_cb(void *arg, const struct http_answer *a)
@@ -335,7 +347,7 @@ static void last_cb(void *arg, const struct http_answer *a)
 
 	e->orders.writing->req = NULL;
 	if (!is_refused(e, a))
-		written(e, NULL);
+		written(e, ETCD_ORDER_DONE, NULL);
 }
 
 static void delete2_cb(void *arg, const struct http_answer *a)
@@ -344,9 +356,9 @@ static void delete2_cb(void *arg, const struct http_answer *a)
 
 	e->orders.writing->req = NULL;
 	if (a->rc == EV_RC_OK && a->status == 404)
-		written(e, etcd_order_absent);
+		written(e, ETCD_ORDER_ABSENT, NULL);
 	else if (!is_refused(e, a))
-		written(e, NULL);
+		written(e, ETCD_ORDER_DONE, NULL);
 }
 
 static void delete3_cb(void *arg, const struct http_answer *a)
@@ -355,8 +367,10 @@ static void delete3_cb(void *arg, const struct http_answer *a)
 
 	e->orders.writing->req = NULL;
 	if (!is_refused(e, a))
-		written(
-		    e, is_etcd3_deleted(a->body) ? NULL : etcd_order_absent);
+		written(e,
+		    is_etcd3_deleted(a->body) ? ETCD_ORDER_DONE
+					      : ETCD_ORDER_ABSENT,
+		    NULL);
 }
 
 static void put3(struct etcd *e)
@@ -371,6 +385,7 @@ static void put3(struct etcd *e)
 
 	etcd3_ask_put(&t, &put);
 	a = etcd_question(e, etcd3_path(e, "/kv/put", path), &t, last_cb);
+	w->is_sent = true;
 	send_write(e, &a, !t.full);
 }
 
@@ -384,7 +399,8 @@ static void lease_cb(void *arg, const struct http_answer *a)
 	if (etcd3_lease(a->body, e->orders.writing->lease))
 		put3(e);
 	else
-		written(e, "etcd's lease could not be read");
+		written(
+		    e, ETCD_ORDER_REFUSED, "etcd's lease could not be read");
 }
 
 static void lease3(struct etcd *e)
@@ -411,6 +427,7 @@ static void delete3(struct etcd *e)
 	etcd3_ask_key(&t, w->prefix, w->name);
 	a = etcd_question(
 	    e, etcd3_path(e, "/kv/deleterange", path), &t, delete3_cb);
+	w->is_sent = true;
 	send_write(e, &a, !t.full);
 }
 
@@ -435,6 +452,7 @@ static void write2(struct etcd *e)
 	}
 	a = etcd_question(e, path, NULL, is_delete ? delete2_cb : last_cb);
 	a.method = is_delete ? "DELETE" : "PUT";
+	w->is_sent = true;
 	send_write(e, &a, !t.full);
 }
 

@@ -50,6 +50,7 @@ struct etcd_writing {
 	struct etcd_order order;
 	char name[ORDERS_KEY], value[ORDERS_VALUE], lease[ETCD3_LEASE];
 	const char *prefix;
+	bool is_sent; /* the key's own question, not its lease's */
 };
 
 struct etcd_orders {

@@ -63,9 +63,17 @@ static void words_of(struct event *e, const char **word[static WORDS])
 	memcpy(word, all, sizeof(all));
 }
 
+/* With its NUL; cut, if it is too long, between two characters of UTF-8. */
 static size_t room_of(const char *s)
 {
-	return s == NULL ? 0 : strnlen(s, EVENTS_TEXT - 1) + 1;
+	size_t n;
+
+	if (s == NULL)
+		return 0;
+	n = strnlen(s, EVENTS_TEXT - 1);
+	while (n > 0 && ((unsigned char)s[n] & 0xc0) == 0x80)
+		n--;
+	return n + 1;
 }
 
 static struct kept *keep(const struct event *one)

@@ -54,7 +54,9 @@ static bool set_target(
 		if (l->connect_to == NULL)
 			return false;
 	}
-	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
+	/* A name with dots in it is no way up to other keys. */
+	return curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
+	    curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_CONNECT_TO, l->connect_to) ==
 	    CURLE_OK;
 }

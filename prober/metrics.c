@@ -105,7 +105,8 @@ static bool cluster_value(
 		*v = (double)c->changes;
 		return true;
 	case CM_AGE:
-		age = cluster_age_ms(c, now);
+		age = is_cluster_usable(c, now) ? cluster_age_ms(c, now)
+						: FEED_AGE_STALE;
 		*v = (double)age / 1000.0;
 		return age != FEED_AGE_STALE;
 	case CM_DCS_AGE:

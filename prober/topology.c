@@ -235,7 +235,8 @@ static void add_dcs(cJSON *o, const struct cluster *c, struct mono now)
 
 static void add_verdict(cJSON *o, struct cluster *c, struct mono now)
 {
-	uint32_t age = cluster_age_ms(c, now);
+	uint32_t age =
+	    is_cluster_usable(c, now) ? cluster_age_ms(c, now) : FEED_AGE_STALE;
 	const struct snapshot *s = cluster_snapshot(c);
 
 	add_name(o, "write", s->write < 0 ? NULL : s->m[s->write].name);

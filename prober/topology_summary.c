@@ -60,7 +60,8 @@ void topology_summary(struct cJSON *o, struct cluster *c, struct mono now)
 {
 	assert(o != NULL && c != NULL);
 
-	uint32_t age = cluster_age_ms(c, now);
+	uint32_t age =
+	    is_cluster_usable(c, now) ? cluster_age_ms(c, now) : FEED_AGE_STALE;
 	const struct snapshot *s = cluster_snapshot(c);
 	const struct ev_dcs *d = &c->ev.dcs;
 

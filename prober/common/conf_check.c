@@ -231,11 +231,26 @@ static bool check_vip(const struct conf_src *src, const struct conf_vip *v)
 	return true;
 }
 
+/* To observe is to leave the routing to the classic way, agent or none. */
+static bool check_observe(
+    const struct conf_src *src, const struct conf *c, int i)
+{
+	cfg_t *sec = section_of(src, "cluster", i);
+
+	if (!c->cluster[i].observe ||
+	    c->haproxy.on_prober_loss != CONF_LOSS_REFUSE)
+		return true;
+	return conf_fail(src, conf_line(sec, "observe", 0),
+	    "cluster.observe: true beside haproxy.on_prober_loss = refuse, "
+	    "which leaves no classic way where the agent is lost, expected "
+	    "on_prober_loss = classic");
+}
+
 bool conf_check(const struct conf_src *src, const struct conf *c)
 {
 	assert(src != NULL && c != NULL);
 	for (int i = 0; i < c->cluster_n; i++) {
-		if (!check_cluster(src, c, i))
+		if (!check_cluster(src, c, i) || !check_observe(src, c, i))
 			return false;
 	}
 	for (int i = 0; i < c->listen_n; i++) {

@@ -237,7 +237,7 @@ static const struct {
     [SNAP_WHY_STANDBY_CLUSTER] = {"standby-cluster",
 	"this is a standby cluster, which takes no writes"},
     [SNAP_WHY_UNKNOWN_MEMBER] = {"unknown-member",
-	"the leader key names a member that nobody knows"},
+	"the leader key, or a force, names a member that nobody knows"},
     [SNAP_WHY_HELD] = {"held", "an operator holds new connections"},
     [SNAP_WHY_REPLICA] = {"replica", "fit for reads"},
     [SNAP_WHY_LAG_BYTES] = {"lag-bytes", "it lags by too many bytes"},

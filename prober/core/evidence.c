@@ -397,7 +397,8 @@ void ev_note_verdict(
 	}
 	if (v->write >= 0) {
 		note_target(ev, v, now);
-	} else if (ev->confirmed >= 0) {
+	} else if (ev->confirmed >= 0 && v->why != SNAP_WHY_HELD) {
+		/* A hold says nothing of who leads. */
 		ev->confirmed = -1;
 		ev->transition_at = now;
 	}

@@ -70,8 +70,9 @@ struct cluster_ev {
 	struct ev_member m[LIM_MEMBERS];
 	struct lag_ring lag; /* the leader's LSN over time */
 	bool sql_configured;
-	bool hold;                 /* an operator's: no writes at all */
-	int8_t force;              /* an operator's: this member; -1 none */
+	bool hold; /* an operator's: no writes at all */
+	int8_t
+	    force; /* an operator's: this member; -1 none, EV_FORCE_UNKNOWN */
 	struct mono confirmed_at;  /* the present leader was confirmed at */
 	int8_t confirmed;          /* index, -1 none */
 	int8_t written;            /* the last verdict's target */
@@ -79,6 +80,8 @@ struct cluster_ev {
 	struct mono transition_at; /* see is_ev_transition() */
 };
 
+/* Forced to one that is no member here: a target elsewhere, may be. */
+#define EV_FORCE_UNKNOWN (-2)
 /* A silence needs a listener: questions further apart than this, as after a
    SIGSTOP of our own, do not add up to one. */
 #define EV_SILENCE_GAP_MS 3000

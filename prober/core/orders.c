@@ -57,6 +57,40 @@ void order_text(struct slice s, char *buf, size_t size)
 	buf[used] = '\0';
 }
 
+bool is_order_member(const char *name)
+{
+	assert(name != NULL);
+	return is_snap_name(name) && strchr(name, '/') == NULL &&
+	    strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+/* '@' stands for a slash, so one of its own is told apart. */
+static void add_namespace(const char *ns, char buf[static 2 * LIM_NAME])
+{
+	size_t used = 0;
+
+	for (; *ns != '\0' && used + 2 < 2 * LIM_NAME; ns++) {
+		if (*ns == '@' || *ns == '%')
+			buf[used++] = '%';
+		buf[used++] = *ns == '/' ? '@' : *ns;
+	}
+	buf[used] = '\0';
+}
+
+const char *order_prefix(
+    const char *ns, const char *scope, char buf[static ORDERS_PREFIX])
+{
+	char place[2 * LIM_NAME] = "";
+
+	assert(ns != NULL && ns[0] == '/' && scope != NULL);
+	/* A scope must not look like a namespace either. */
+	if (strcmp(ns, "/service") != 0 || scope[0] == '@')
+		add_namespace(ns, place);
+	(void)snprintf(buf, ORDERS_PREFIX, "/patroute/%s%s%s/", place,
+	    place[0] != '\0' ? "/" : "", scope);
+	return buf;
+}
+
 static bool take_name(struct slice s, char out[static LIM_NAME])
 {
 	return slice_copy(s, out, LIM_NAME) && is_snap_name(out);
@@ -78,7 +112,8 @@ static bool take_key(struct slice key, struct order *o)
 	else if (is_slice_eq(key, "mode"))
 		o->kind = ORDER_MODE;
 	else if (has_prefix(key, "drain/") &&
-	    take_name(slice_skip(key, 6), o->member))
+	    take_name(slice_skip(key, 6), o->member) &&
+	    is_order_member(o->member))
 		o->kind = ORDER_DRAIN;
 	return o->kind != ORDER_NONE;
 }
@@ -99,7 +134,8 @@ static void take_end(struct order *o, struct order_when when)
 		ms = (int64_t)ORDERS_FOR_MAX_S * 1000;
 	if (o->kind != ORDER_MODE || o->until_ms > 0)
 		o->until = mono_add(when.now, dur_ms(ms));
-	if (o->until_ms <= 0 && is_mono_set(o->until))
+	o->is_end_ours = o->until_ms <= 0;
+	if (o->is_end_ours && is_mono_set(o->until))
 		o->until_ms = when.wall_ms + ms;
 }
 
@@ -222,7 +258,7 @@ void order_set_remove(struct order_set *s, int i)
 int order_set_over(const struct order_set *s, struct mono now)
 {
 	for (unsigned i = 0; s != NULL && i < s->n; i++)
-		if (is_mono_set(s->o[i].until) &&
+		if (!s->o[i].is_over && is_mono_set(s->o[i].until) &&
 		    !is_mono_before(now, s->o[i].until))
 			return (int)i;
 	return -1;
@@ -233,40 +269,41 @@ bool is_order_same(const struct order *a, const struct order *b)
 	return a->kind == b->kind && a->is_observe == b->is_observe &&
 	    strcmp(a->member, b->member) == 0 &&
 	    strcmp(a->reason, b->reason) == 0 && strcmp(a->by, b->by) == 0 &&
-	    a->at_ms == b->at_ms && a->until_ms == b->until_ms;
+	    a->at_ms == b->at_ms &&
+	    (a->until_ms == b->until_ms || (a->is_end_ours && b->is_end_ours));
+}
+
+/* An order that is over may stay in its set for as long as its key does. */
+static const struct order *in_force(
+    const struct order_set *s, enum order_kind kind, const char *member)
+{
+	int i = order_set_find(s, kind, member);
+
+	return i == -1 || s->o[i].is_over ? NULL : &s->o[i];
 }
 
 static const struct order *first_of(const struct order_set *s,
-    const struct order_set *other, enum order_kind kind)
+    const struct order_set *other, enum order_kind kind, const char *member)
 {
-	int i = order_set_find(s, kind, "");
+	const struct order *o = in_force(s, kind, member);
 
-	if (i >= 0)
-		return &s->o[i];
-	i = order_set_find(other, kind, "");
-	return i >= 0 ? &other->o[i] : NULL;
+	return o != NULL ? o : in_force(other, kind, member);
 }
 
 struct orders orders_of(
     const struct order_set *etcd, const struct order_set *host)
 {
-	return (struct orders){.hold = first_of(host, etcd, ORDER_HOLD),
-	    .force = first_of(host, etcd, ORDER_FORCE),
-	    .mode = first_of(host, etcd, ORDER_MODE),
+	return (struct orders){.hold = first_of(host, etcd, ORDER_HOLD, ""),
+	    .force = first_of(host, etcd, ORDER_FORCE, ""),
+	    .mode = first_of(host, etcd, ORDER_MODE, ""),
 	    .etcd = etcd,
 	    .host = host};
 }
 
 const struct order *orders_drain(const struct orders *o, const char *member)
 {
-	int i;
-
 	assert(o != NULL && member != NULL);
-	i = order_set_find(o->host, ORDER_DRAIN, member);
-	if (i >= 0)
-		return &o->host->o[i];
-	i = order_set_find(o->etcd, ORDER_DRAIN, member);
-	return i >= 0 ? &o->etcd->o[i] : NULL;
+	return first_of(o->host, o->etcd, ORDER_DRAIN, member);
 }
 
 const char *order_kind_name(enum order_kind k)

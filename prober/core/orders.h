@@ -39,6 +39,8 @@ struct order {
 	enum order_kind kind;
 	bool is_host;          /* this host's alone */
 	bool is_observe;       /* of a MODE */
+	bool is_over;          /* its end has come, and is said */
+	bool is_end_ours;      /* until_ms is what we made of no end */
 	char member[LIM_NAME]; /* of DRAIN and FORCE; FORCE: or "classic" */
 	char reason[ORDERS_REASON], by[ORDERS_BY];
 	int64_t at_ms, until_ms; /* wall clock, to be shown; 0: not known */
@@ -77,6 +79,20 @@ size_t order_encode(const struct order *o, char *buf, size_t size)
 /* The key below the prefix: "drain/node1". */
 const char *order_key(const struct order *o, char buf[static ORDERS_KEY]);
 
+/*
+ * May it be a key's last part: a name, no path, of no other key than its own?
+ */
+bool is_order_member(const char *name);
+
+/*
+ * Below which a cluster's keys are: /patroute/SCOPE/, and where Patroni's
+ * namespace is not /service /patroute/@NAMESPACE/SCOPE/, with '@' for each of
+ * its slashes. No two clusters' are the same.
+ */
+#define ORDERS_PREFIX LIM_TEXT
+const char *order_prefix(
+    const char *ns, const char *scope, char buf[static ORDERS_PREFIX]);
+
 /* Puts it in place of one of its kind (and member). Gives: false: no room. */
 bool order_set_put(struct order_set *s, const struct order *o)
     __attribute__((warn_unused_result));
@@ -86,13 +102,13 @@ int order_set_find(
     const struct order_set *s, enum order_kind kind, const char *member);
 void order_set_remove(struct order_set *s, int i);
 
-/* The first whose time is over, -1 none. */
+/* The first whose time is over and that is not yet said to be, -1 none. */
 int order_set_over(const struct order_set *s, struct mono now);
 
 /* Same kind, member, words and end (as they were written). */
 bool is_order_same(const struct order *a, const struct order *b);
 
-/* Sets may be NULL: none. The orders point into them. */
+/* Sets may be NULL: none. The orders point into them; none is over. */
 struct orders orders_of(
     const struct order_set *etcd, const struct order_set *host);
 

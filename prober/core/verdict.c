@@ -253,6 +253,8 @@ static struct verdict decide(
 		return none(SNAP_WHY_STANDBY_CLUSTER, 5);
 	if (!has_member(ev, now))
 		return none(SNAP_WHY_NONE, 6);
+	if (ev->force == EV_FORCE_UNKNOWN)
+		return none(SNAP_WHY_UNKNOWN_MEMBER, 1);
 	if (is_ev_dcs_fresh(ev, pol, now) &&
 	    (ev->dcs.leader != -1 || !ev->dcs.pause))
 		return by_key(ev, pol, now);

@@ -136,8 +136,9 @@ def test_a_classic(pair):
     assert a.get("/healthz/main")[0] == 503
     assert a.cluster()["mode"] == "classic"
     assert a.get("/snapshot/main")[0] == 503
+    agent.snapshot_where(lambda s: s["observe"])
     agent.ping(1)
-    assert agent.until(Agent.ECHO) == (1, (Agent.STALE,))
+    assert agent.until(Agent.ECHO)[1][0] != Agent.STALE, "the agent answers"
     assert order(a, verb="unforce")[0] == 200
     assert a.get("/healthz/main")[0] == 200
     agent.close()
@@ -168,6 +169,10 @@ REFUSED = [
     ({"verb": "hold", "for_s": 60, "cluster": "x"}, 404, "no cluster \"x\""),
     ({"verb": "hold", "for_s": 60, "where": "moon"}, 400, "etcd or host"),
     ({"verb": "unforce"}, 409, "there is no force"),
+    ({"verb": "undrain", "member": "../../../service/main/leader"}, 400,
+     "is no member's name"),
+    ({"verb": "undrain", "member": ".."}, 400, "is no member's name"),
+    ({"verb": "undrain", "member": "a\n"}, 400, "is no member's name"),
     ({"verb": "undrain", "member": "node2"}, 409,
      "there is no drain of node2"),
 ]
@@ -217,6 +222,35 @@ def test_b_keys_by_hand(pair, cluster):
                                  "range_end": etcd.b64("/patroute/main0")})
     wait_until(lambda: a.cluster()["mode"] == "live" and
                member(a, "node2")["read"], "all gone")
+
+
+def test_b_a_key_outlives_its_order(pair, cluster):
+    """No lease ends a key by hand: its order is given once, and ends once."""
+    etcd = cluster.etcd
+    now = int(time.time() * 1000)
+    last = [json.loads(p.get("/events")[1])["last"] for p in pair]
+    for key, value in (
+            ("drain/node2", {"v": 1, "at_ms": now, "until_ms": now + 1500}),
+            ("drain/node3", {"v": 1})):
+        etcd.call("kv/put", {"key": etcd.b64(f"/patroute/main/{key}"),
+                             "value": etcd.b64(json.dumps(value))})
+    for p in pair:
+        for name in ("node2", "node3"):
+            wait_until(lambda p=p, n=name: member(p, n)["why"] == "drained",
+                       f"{name} is drained")
+    for p in pair:
+        wait_until(lambda p=p: member(p, "node2")["read"], "it is over", 8)
+    time.sleep(2.5)  # its key is read twice more
+    etcd.call("kv/deleterange", {"key": etcd.b64("/patroute/main/"),
+                                 "range_end": etcd.b64("/patroute/main0")})
+    for p, after in zip(pair, last):
+        wait_until(lambda p=p: member(p, "node3")["read"], "taken back")
+        assert member(p, "node2")["read"]
+        events = json.loads(p.get(f"/events?after={after}")[1])["events"]
+        assert sorted((e["member"], e["to"]) for e in events
+                      if e["type"] == "control" and e.get("member")) == [
+            ("node2", "given"), ("node2", "over"),
+            ("node3", "given"), ("node3", "taken-back")]
 
 
 def test_b_this_host_alone(folder, pair):
@@ -388,10 +422,15 @@ def test_a_observe_and_live(pair):
     assert order(a, verb="observe")[0] == 200
     assert a.cluster()["mode"] == "observe"
     agent.snapshot_where(lambda s: s["observe"])
-    assert b.get("/healthz/main")[0] == 200
+    for path in ("/healthz/main", "/healthz"):
+        assert b.get(path)[0] == 503, "without an agent: the classic way"
+    server = b.get("/check/main_write/node1/pid-1")
+    assert server[0] == 200, "checks tell what is decided"
+    assert b.cluster()["usable"] and b.get("/snapshot/main")[0] == 200
     assert b.cluster()["control"]["observe"]["by"] == "ann@host"
     assert b.cluster()["control"]["observe"].get("until") is None
     assert order(b, verb="live")[0] == 200
     agent.snapshot_where(lambda s: not s["observe"])
     wait_until(lambda: a.cluster()["mode"] == "live", "a too", 2)
+    assert b.get("/healthz/main")[0] == 200
     agent.close()

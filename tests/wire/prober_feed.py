@@ -41,6 +41,7 @@ def test_a_nothing_known_is_stale(folder):
 
 
 def test_b_echo_carries_the_age(prober):
+    wait_until(lambda: prober.get("/healthz")[0] == 200, "all were heard of")
     agent = Agent(prober.feed)
     for nonce in range(1, 20):
         agent.ping(nonce)

@@ -66,6 +66,12 @@ static void broken(void **state)
 	static const struct {
 		const char *text, *sentence;
 	} t[] = {
+	    {"cluster a { " ETCD "\nobserve = true }\n" WRITE
+	     "haproxy { on_prober_loss = refuse }\n",
+		"t.conf:2: cluster.observe: true beside haproxy.on_prober_loss "
+		"= "
+		"refuse, which leaves no classic way where the agent is lost, "
+		"expected on_prober_loss = classic"},
 	    {"cluster a { " ETCD " }\ncluster a_classic { " ETCD " }\n"
 	     "listen w { port = 1 target = any cluster = a }\n",
 		"t.conf:2: cluster: a has backends a_classic_write and so on "

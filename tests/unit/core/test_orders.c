@@ -176,6 +176,89 @@ static void a_what_is_written_is_read(void **state)
 	assert_int_equal(order_encode(&o, value, 40), 0);
 }
 
+/* A key may outlive its order: what is over is in its set and not in force. */
+static void a_what_is_over_is_not_in_force(void **state)
+{
+	static const enum order_kind kind[] = {
+	    ORDER_HOLD, ORDER_FORCE, ORDER_MODE, ORDER_DRAIN};
+
+	(void)state;
+	for (size_t k = 0; k < 4; k++) {
+		struct order_set etcd = {0}, host = {0};
+		struct orders o;
+
+		put(&host, kind[k], "a", true);
+		put(&etcd, kind[k], "a", false);
+		host.o[0].until = etcd.o[0].until = when.now;
+		assert_int_equal(order_set_over(&host, when.now), 0);
+		host.o[0].is_over = true;
+		assert_int_equal(order_set_over(&host, when.now), -1);
+		o = orders_of(&etcd, &host);
+		const struct order *got = kind[k] == ORDER_HOLD ? o.hold
+		    : kind[k] == ORDER_FORCE                    ? o.force
+		    : kind[k] == ORDER_MODE                     ? o.mode
+					    : orders_drain(&o, "a");
+		assert_ptr_equal(got, &etcd.o[0]);
+		etcd.o[0].is_over = true;
+		o = orders_of(&etcd, &host);
+		assert_true(o.hold == NULL && o.force == NULL);
+		assert_true(o.mode == NULL && orders_drain(&o, "a") == NULL);
+	}
+}
+
+/* A key that says nothing of its end is the same one when it is read again. */
+static void a_no_end_is_the_same_end(void **state)
+{
+	const struct slice key = slice_str("hold"),
+			   value = slice_str("{\"v\":1}");
+	struct order_when later = {{2000000}, when.wall_ms + 1000};
+	struct order a, b;
+
+	(void)state;
+	assert_true(order_decode(key, value, when, &a));
+	assert_true(order_decode(key, value, later, &b));
+	assert_true(is_order_same(&a, &b));
+	assert_true(order_decode(
+	    key, slice_str("{\"v\":1,\"at_ms\":1,\"until_ms\":9}"), later, &b));
+	assert_false(is_order_same(&a, &b));
+}
+
+static void a_no_two_clusters_share_keys(void **state)
+{
+	static const struct {
+		const char *ns, *scope, *prefix;
+	} t[] = {
+	    {"/service", "main", "/patroute/main/"},
+	    {"/service", "main/0", "/patroute/main/0/"},
+	    {"/service", "@a/main", "/patroute/@service/@a/main/"},
+	    {"/a", "main", "/patroute/@a/main/"},
+	    {"/a/b", "main", "/patroute/@a@b/main/"},
+	    {"/a@b", "main", "/patroute/@a%@b/main/"},
+	    {"/a%/b", "main", "/patroute/@a%%@b/main/"},
+	    {"/a%@b", "main", "/patroute/@a%%%@b/main/"},
+	    {"/service/a", "main", "/patroute/@service@a/main/"},
+	};
+	char buf[ORDERS_PREFIX];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++)
+		assert_string_equal(
+		    order_prefix(t[i].ns, t[i].scope, buf), t[i].prefix);
+}
+
+static void a_a_members_name_is_no_path(void **state)
+{
+	struct order o;
+
+	(void)state;
+	assert_true(is_order_member("node1") && is_order_member("..x"));
+	assert_false(is_order_member("") || is_order_member("a/b"));
+	assert_false(is_order_member(".") || is_order_member(".."));
+	assert_false(is_order_member("a b") || is_order_member("\x01"));
+	assert_false(order_decode(
+	    slice_str("drain/../main"), slice_str("{\"v\":1}"), when, &o));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +268,10 @@ int main(void)
 	    cmocka_unit_test(a_it_is_over_at_its_end),
 	    cmocka_unit_test(a_keys),
 	    cmocka_unit_test(a_what_is_written_is_read),
+	    cmocka_unit_test(a_what_is_over_is_not_in_force),
+	    cmocka_unit_test(a_no_end_is_the_same_end),
+	    cmocka_unit_test(a_no_two_clusters_share_keys),
+	    cmocka_unit_test(a_a_members_name_is_no_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -303,6 +303,36 @@ static void hold_stands_over_force_over_the_key(void **state)
 	assert_target(&w, at(5), -1, SNAP_WHY_HELD);
 }
 
+/* What leads is not known by it: lag binds, and nothing is in transition. */
+static void hold_is_no_transition(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	assert_target(&w, at(5), A, SNAP_WHY_LEADER);
+	w.ev.hold = true;
+	assert_target(&w, at(6), -1, SNAP_WHY_HELD);
+	assert_int_equal(w.ev.confirmed, A);
+	assert_false(is_ev_transition(&w.ev, at(6)));
+	/* The key's move is one, hold or not. */
+	world_key(&w, B, at(7));
+	assert_target(&w, at(7), -1, SNAP_WHY_HELD);
+	assert_int_equal(w.ev.confirmed, -1);
+	assert_true(is_ev_transition(&w.ev, at(7)));
+}
+
+static void force_to_a_stranger_names_nobody(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	w.ev.force = EV_FORCE_UNKNOWN;
+	assert_target(&w, at(5), -1, SNAP_WHY_UNKNOWN_MEMBER);
+	assert_int_equal(w.v.step, 1);
+}
+
 static void force_never_names_one_in_recovery(void **state)
 {
 	struct world w;
@@ -378,6 +408,8 @@ int main(void)
 	    cmocka_unit_test(standby_cluster_takes_no_writes),
 	    cmocka_unit_test(standby_cluster_is_known_by_patroni_too),
 	    cmocka_unit_test(hold_stands_over_force_over_the_key),
+	    cmocka_unit_test(hold_is_no_transition),
+	    cmocka_unit_test(force_to_a_stranger_names_nobody),
 	    cmocka_unit_test(force_never_names_one_in_recovery),
 	    cmocka_unit_test(failover_key_lets_wait_for_early_hold_only),
 	    cmocka_unit_test(oldest_is_the_age_it_rests_on),

@@ -81,6 +81,20 @@ static void a_a_text_is_cut(void **state)
 	(void)events_put(e, &in);
 	assert_true(events_next(e, 0, &one));
 	assert_int_equal(strlen(one.text), EVENTS_TEXT - 1);
+	/* Between two characters: the last byte left is no part of one. */
+	for (size_t i = 1; i + 1 < sizeof(text); i += 2)
+		memcpy(text + i, "\xc3\xa4", 2);
+	in.text = text;
+	for (size_t skip = 0; skip < 2; skip++) {
+		size_t n;
+
+		in.text = text + skip;
+		(void)events_put(e, &in);
+		assert_true(events_next(e, 1 + skip, &one));
+		n = strlen(one.text);
+		assert_true(n >= EVENTS_TEXT - 2);
+		assert_int_equal((unsigned char)one.text[n - 1], 0xa4);
+	}
 	events_free(e);
 }
 
