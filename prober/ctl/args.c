@@ -15,9 +15,11 @@
 bool args_dur(const char *text, int64_t min_us, int64_t max_us, int64_t *us)
 {
 	char whole[LIM_NAME];
-	size_t n = strlen(text);
 	struct dur d;
+	size_t n;
 
+	assert(text != NULL && us != NULL);
+	n = strlen(text);
 	/* A minute is "min" in patroute.conf, and "m" to many. */
 	if (n > 1 && text[n - 1] == 'm' && n + 2 < sizeof(whole)) {
 		(void)snprintf(whole, sizeof(whole), "%sin", text);

@@ -42,6 +42,7 @@ static void put_pair(struct packet *o, const char *key, const char *value)
 	put(o, value, strlen(value) + 1);
 }
 
+/* put() writes there. NOLINTNEXTLINE(readability-non-const-parameter) */
 size_t ask_packet(const struct ask *a, unsigned char *buf, size_t size)
 {
 	struct packet o = {.p = buf, .size = size};
