@@ -18,6 +18,7 @@
 #include "etcd.h"
 #include "feed.h"
 #include "lsn.h"
+#include "member.h"
 #include "proof.h"
 
 #define U64_TEXT 24
@@ -177,6 +178,17 @@ static void add_rest_at(cJSON *o, const struct ev_dcs_member *m)
 	(void)cJSON_AddBoolToObject(e, "tls", m->api_tls);
 }
 
+/* Where HAProxy reaches it: conn_url's place, or proxy_url's. */
+static void add_front(cJSON *o, const struct cluster *c, int i)
+{
+	const struct ev_dcs_member *d = &c->ev.m[i].dcs;
+	cJSON *e = cJSON_AddObjectToObject(o, "front");
+
+	add_name(e, "address", c->front[i]);
+	(void)cJSON_AddNumberToObject(
+	    e, "port", is_member_proxied(c, i) ? d->proxy_port : d->port);
+}
+
 static void add_member(cJSON *list, const struct cluster *c,
     const struct snap_member *m, struct mono now)
 {
@@ -203,6 +215,7 @@ static void add_member(cJSON *list, const struct cluster *c,
 	add_lag(o, m);
 	add_lsn(o, "replay_lsn", m->replay_lsn);
 	if (i != -1) {
+		add_front(o, c, i);
 		add_rest_at(o, &c->ev.m[i].dcs);
 		add_evidence(o, c, i, now);
 	}

@@ -63,15 +63,6 @@ static void print(struct ctl *ctl, const struct doctor *d, bool quiet)
 	cJSON_Delete(list);
 }
 
-static const cJSON *cluster_of(const cJSON *topology, const char *name)
-{
-	const cJSON *c = json_first(json_get(topology, "clusters"));
-
-	while (c != NULL && strcmp(look_text(c, "name", ""), name) != 0)
-		c = c->next;
-	return c;
-}
-
 static void check_cluster(struct ctl *ctl, struct doctor *d,
     const struct conf_cluster *own, const cJSON *topology,
     const struct doctor_haproxy *h)
@@ -81,7 +72,7 @@ static void check_cluster(struct ctl *ctl, struct doctor *d,
 	if (c == NULL)
 		return;
 	d->cluster = own->name;
-	doctor_ask_cluster(ctl, own, cluster_of(topology, own->name), c);
+	doctor_ask_cluster(ctl, own, look_cluster(topology, own->name), c);
 	doctor_etcds(d, c);
 	doctor_patronis(d, c);
 	doctor_servers(d, c);

@@ -76,17 +76,6 @@ static void print_rules(struct ctl *ctl, const cJSON *cluster, const cJSON *m,
 	cJSON_Delete(doc);
 }
 
-/* The bounds, where this user may read the configuration. */
-static const struct conf_cluster *conf_of(struct ctl *ctl, const cJSON *c)
-{
-	(void)ctl_socket(ctl);
-	for (uint16_t i = 0; ctl->conf != NULL && i < ctl->conf->cluster_n; i++)
-		if (strcmp(ctl->conf->cluster[i].name,
-			look_text(c, "name", "")) == 0)
-			return &ctl->conf->cluster[i];
-	return NULL;
-}
-
 static int explain_member(struct ctl *ctl, const char *name)
 {
 	cJSON *doc = ctl_topology(ctl);
@@ -99,7 +88,7 @@ static int explain_member(struct ctl *ctl, const char *name)
 		bool serves = look_true(m, "read") ||
 		    strcmp(look_text(c, "write", ""), name) == 0;
 
-		rules_of(c, m, conf_of(ctl, c), &r);
+		rules_of(c, m, ctl_conf_cluster(ctl, c), &r);
 		if (ctl->json) {
 			print_rules(ctl, c, m, serves, &r);
 		} else {

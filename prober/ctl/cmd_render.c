@@ -57,11 +57,7 @@ static const cJSON *ask_prober(struct job *j, const char *name, bool *asked)
 	if (!*asked)
 		j->topology = ctl_get(j->ctl, "/topology");
 	*asked = true;
-	for (const cJSON *c = json_first(json_get(j->topology, "clusters"));
-	     c != NULL; c = c->next)
-		if (strcmp(look_text(c, "name", ""), name) == 0)
-			return c;
-	return NULL;
+	return look_cluster(j->topology, name);
 }
 
 /* Who is only away now is kept: a line too many costs a check, one too few a

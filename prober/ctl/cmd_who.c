@@ -135,26 +135,33 @@ static void show(struct job *j, const char *member, const struct who *w,
 	show_session(j, w, s);
 }
 
+/* Where HAProxy's sessions with it end. */
+static struct sess_at server_of(const struct job *j, const cJSON *m)
+{
+	const cJSON *front = json_get(m, "front");
+	const cJSON *in = look_text(front, "address", NULL) != NULL ? front : m;
+	struct sess_at at = {.port = (uint16_t)json_i64(in, "port")};
+
+	if (j->cluster != NULL && j->cluster->hap.server_port != 0)
+		at.port = j->cluster->hap.server_port;
+	(void)snprintf(
+	    at.addr, sizeof(at.addr), "%s", look_text(in, "address", ""));
+	return at;
+}
+
 static void ask_member(struct job *j, const cJSON *m)
 {
 	const char *name = look_text(m, "name", "?");
-	const char *addr = look_text(m, "address", NULL);
-	struct who_member at = {.conf = j->cluster,
-	    .conninfo = j->conninfo,
-	    .addr = addr,
-	    .name = look_text(
-		json_get(json_get(m, "evidence"), "dcs"), "host", NULL),
-	    .port = (uint16_t)json_i64(m, "port")};
+	struct who_member of = {.conf = j->cluster, .conninfo = j->conninfo};
 	struct who_session s = {.found = false};
 	struct who w;
 
-	if (addr == NULL)
+	if (!pgask_of(j->cluster, m, &of.at))
 		return;
-	who_ask(&at, j->pid, &w);
+	who_ask(&of, j->pid, &w);
 	if (w.found == WHO_CLIENT) {
-		struct sess_at server = {.port = at.port};
+		struct sess_at server = server_of(j, m);
 
-		(void)snprintf(server.addr, sizeof(server.addr), "%s", addr);
 		who_session(&j->conf->prober, &w.client, &server, &s);
 	}
 	j->found += w.found >= WHO_HIDDEN ? 1 : 0;
@@ -177,16 +184,6 @@ static void ask_all(struct job *j, const cJSON *c, const char *only)
 	}
 	for (; m != NULL; m = only != NULL ? NULL : m->next)
 		ask_member(j, m);
-}
-
-static const struct conf_cluster *conf_of(
-    const struct conf *conf, const cJSON *c)
-{
-	for (uint16_t i = 0; i < conf->cluster_n; i++)
-		if (strcmp(conf->cluster[i].name, look_text(c, "name", "")) ==
-		    0)
-			return &conf->cluster[i];
-	return NULL;
 }
 
 static int verdict(struct job *j)
@@ -217,7 +214,7 @@ static int run(struct ctl *ctl, const struct args *args)
 	j.conf = ctl_conf(ctl);
 	doc = j.conf != NULL ? ctl_topology(ctl) : NULL;
 	c = doc != NULL ? ctl_one_cluster(ctl, doc) : NULL;
-	j.cluster = c != NULL ? conf_of(j.conf, c) : NULL;
+	j.cluster = c != NULL ? ctl_conf_cluster(ctl, c) : NULL;
 	if (j.cluster != NULL && j.cluster->probe_user[0] == '\0' &&
 	    j.conninfo == NULL) {
 		(void)ctl_fail(ctl,

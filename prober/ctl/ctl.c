@@ -126,6 +126,16 @@ static bool keep_only(cJSON *list, const char *name)
 	return list != NULL && list->child != NULL;
 }
 
+const struct conf_cluster *ctl_conf_cluster(struct ctl *ctl, const cJSON *c)
+{
+	(void)ctl_socket(ctl); /* reads it quietly */
+	for (uint16_t i = 0; ctl->conf != NULL && i < ctl->conf->cluster_n; i++)
+		if (strcmp(ctl->conf->cluster[i].name,
+			look_text(c, "name", "")) == 0)
+			return &ctl->conf->cluster[i];
+	return NULL;
+}
+
 cJSON *ctl_topology(struct ctl *ctl)
 {
 	cJSON *doc = ctl_get(ctl, "/topology");

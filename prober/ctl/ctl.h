@@ -55,6 +55,12 @@ int ctl_fail(const struct ctl *ctl, const char *fmt, ...)
  */
 const struct conf *ctl_conf(struct ctl *ctl);
 
+/*
+ * What it says of a cluster of /topology, where this user may read it. Gives:
+ * NULL, and nothing has been said.
+ */
+const struct conf_cluster *ctl_conf_cluster(struct ctl *ctl, const cJSON *c);
+
 /* The prober's socket: -s, the configuration's, or else the default. */
 const char *ctl_socket(struct ctl *ctl);
 

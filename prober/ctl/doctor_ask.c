@@ -225,13 +225,10 @@ static void ask_settings(PGconn *c, struct doctor_member *m)
 static void ask_server(const struct conf_cluster *own, const cJSON *member,
     struct doctor_member *m)
 {
-	const struct pgask_at at = {look_text(member, "address", NULL),
-	    (uint16_t)json_i64(member, "port"),
-	    look_text(
-		json_get(json_get(member, "evidence"), "dcs"), "host", NULL)};
+	struct pgask_at at;
 	PGconn *c;
 
-	if (own->probe_user[0] == '\0' || at.addr == NULL)
+	if (own->probe_user[0] == '\0' || !pgask_of(own, member, &at))
 		return;
 	m->sql.asked = true;
 	c = pgask_open(own, &at, NULL);

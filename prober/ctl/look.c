@@ -3,6 +3,8 @@
  */
 #include "look.h"
 
+#include <string.h>
+
 #include "json.h"
 
 const char *look_text(const cJSON *o, const char *key, const char *otherwise)
@@ -30,4 +32,13 @@ int look_n(const cJSON *o, const char *key)
 	const cJSON *v = json_get(o, key);
 
 	return cJSON_IsArray(v) ? cJSON_GetArraySize(v) : 0;
+}
+
+const cJSON *look_cluster(const cJSON *topology, const char *name)
+{
+	const cJSON *c = json_first(json_get(topology, "clusters"));
+
+	while (c != NULL && strcmp(look_text(c, "name", ""), name) != 0)
+		c = c->next;
+	return c;
 }

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json.h"
+#include "look.h"
+
 #define KEYS 16
 
 struct list {
@@ -48,13 +51,35 @@ static bool has_dbname(const char *conninfo)
 	return has;
 }
 
+bool pgask_of(
+    const struct conf_cluster *conf, const cJSON *member, struct pgask_at *at)
+{
+	const struct conf_probe_at *own = conf != NULL
+	    ? conf_probe_at(conf, look_text(member, "name", ""))
+	    : NULL;
+	const cJSON *dcs = json_get(json_get(member, "evidence"), "dcs");
+
+	assert(at != NULL);
+	*at = (struct pgask_at){.addr = look_text(member, "address", NULL),
+	    .port = (uint16_t)json_i64(member, "port"),
+	    .name = look_text(dcs, "host", NULL)};
+	if (own != NULL)
+		at->port = own->port;
+	if (own != NULL && own->host[0] != '\0') {
+		at->addr = NULL;
+		at->name = own->host;
+		return true;
+	}
+	return at->addr != NULL;
+}
+
 PGconn *pgask_open(const struct conf_cluster *conf, const struct pgask_at *at,
     const char *conninfo)
 {
 	char port[8];
 	struct list l = {.n = 0};
 
-	assert(at != NULL && at->addr != NULL);
+	assert(at != NULL && (at->addr != NULL || at->name != NULL));
 	(void)snprintf(port, sizeof(port), "%u", (unsigned)at->port);
 	if (conf != NULL) {
 		put(&l, "user", conf->probe_user);

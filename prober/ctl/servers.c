@@ -85,12 +85,14 @@ static uint16_t port_of(const cJSON *o, const char *key)
 static bool read_member(
     const struct conf_cluster *cl, const cJSON *m, struct render_server *sv)
 {
-	const cJSON *rest = json_get(m, "rest_at");
+	const cJSON *rest = json_get(m, "rest_at"), *at = json_get(m, "front");
 	const char *member = look_text(m, "name", "");
 	const char *name = look_text(m, "server", "");
 	const char *host = look_text(m, "address", "");
 
-	*sv = (struct render_server){.port = port_of(m, "port"),
+	/* Its PostgreSQL may be behind a pooler (use_proxy_url). */
+	at = look_text(at, "address", NULL) != NULL ? at : m;
+	*sv = (struct render_server){.port = port_of(at, "port"),
 	    .rest_port = port_of(rest, "port"),
 	    .rest_tls = look_true(rest, "tls")};
 	if (sv->rest_port == 0) {
@@ -101,7 +103,7 @@ static bool read_member(
 		sv->port = cl->hap.server_port;
 	return copy(name[0] != '\0' ? name : conf_server_of(cl, member),
 		   sv->name, sizeof(sv->name)) &&
-	    copy(host, sv->host, sizeof(sv->host)) &&
+	    copy(look_text(at, "address", ""), sv->host, sizeof(sv->host)) &&
 	    copy(look_text(rest, "host", host), sv->rest_host,
 		sizeof(sv->rest_host));
 }

@@ -82,8 +82,7 @@ static void ask(PGconn *c, int64_t pid, struct who *out)
 
 void who_ask(const struct who_member *m, int64_t pid, struct who *out)
 {
-	const struct pgask_at at = {m->addr, m->port, m->name};
-	PGconn *c = pgask_open(m->conf, &at, m->conninfo);
+	PGconn *c = pgask_open(m->conf, &m->at, m->conninfo);
 
 	assert(out != NULL);
 	_Static_assert(sizeof(out->why) >= PGASK_WHY, "pgask_why() fits");

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "conf.h"
+#include "pgask.h"
 #include "sess.h"
 
 enum who_found {
@@ -32,8 +33,7 @@ struct who {
 struct who_member {
 	const struct conf_cluster *conf; /* NULL: conninfo has all */
 	const char *conninfo;            /* NULL: none */
-	const char *addr, *name;         /* name: for TLS, NULL: addr */
-	uint16_t port;
+	struct pgask_at at;
 };
 
 /* Asks that member's pg_stat_activity. */

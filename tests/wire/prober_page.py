@@ -106,6 +106,7 @@ HEAD = dict(name=TEXT, write=MAYBE, why=TEXT, why_text=TEXT, since_ms=NUMBER,
 MEMBER = thing(
     name=TEXT, server=MAYBE, address=MAYBE, port=NUMBER, role=TEXT, read=BOOL,
     live=BOOL, read_only=BOOL, why=TEXT, why_text=TEXT, weight=NUMBER,
+    front=thing(address=MAYBE, port=NUMBER),
     timeline=NUMBER, lag_bytes=MAYBE_N, lag_ms=MAYBE_N, replay_lsn=MAYBE,
     evidence=thing(dcs=thing(present=BOOL, role=MAYBE, state=MAYBE),
                    rest=SLOT, sql=SLOT))

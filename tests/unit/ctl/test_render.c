@@ -268,10 +268,11 @@ static void members_from_outside(void **state)
 	static const char json[] =
 	    "{\"members\":["
 	    "{\"name\":\"z\",\"server\":\"z\",\"address\":\"10.0.0.9\","
-	    "\"port\":5432,\"rest_at\":{\"host\":null,\"port\":8009,"
+	    "\"port\":5432,\"front\":{\"address\":\"10.0.8.9\",\"port\":6432},"
+	    "\"rest_at\":{\"host\":null,\"port\":8009,"
 	    "\"tls\":true}},"
 	    "{\"name\":\"a\",\"server\":\"a\",\"address\":\"fd00::1\","
-	    "\"port\":5432},"
+	    "\"port\":5432,\"front\":{\"address\":null,\"port\":0}},"
 	    "{\"name\":\"a\",\"server\":\"a\",\"address\":\"10.0.0.1\","
 	    "\"port\":5432},"
 	    "{\"name\":\"x y\",\"server\":\"x y\",\"address\":\"10.0.0.2\","
@@ -297,6 +298,9 @@ static void members_from_outside(void **state)
 	assert_string_equal(out.server[0].name, "a");
 	assert_string_equal(out.server[0].host, "fd00::1");
 	assert_int_equal(out.server[0].rest_port, 8008);
+	/* HAProxy goes to a pooler, its checks to Patroni where it is. */
+	assert_string_equal(out.server[1].host, "10.0.8.9");
+	assert_int_equal(out.server[1].port, 6432);
 	assert_string_equal(out.server[1].rest_host, "10.0.0.9");
 	assert_int_equal(out.server[1].rest_port, 8009);
 	assert_true(out.server[1].rest_tls);
