@@ -353,8 +353,26 @@ hosts_constraint()
 properties()
 {
 	echo '<cluster_property_set id="cib-bootstrap-options">'
-	nv cib-bootstrap-options no-quorum-policy stop
-	[ -n "$(ids "//primitive[@class='stonith']")" ] ||
+	[ -n "$(property no-quorum-policy)" ] ||
+	    nv cib-bootstrap-options no-quorum-policy stop
+	[ -n "$(property stonith-enabled)" ] || is_fenced ||
 	    nv cib-bootstrap-options stonith-enabled false
 	echo '</cluster_property_set>'
+}
+
+# property NAME: its value, in whatever set.
+property()
+{
+	cib --query --xpath "//crm_config//nvpair[@name='$1']" 2>/dev/null |
+	    sed -n 's/.* value="\([^"]*\)".*/\1/p'
+}
+
+# By a device, or by the watchdog alone.
+is_fenced()
+{
+	[ -z "$(ids "//primitive[@class='stonith']")" ] || return 0
+	[ "$(property have-watchdog)" != true ] || return 0
+	case $(property stonith-watchdog-timeout) in
+	'' | 0 | 0s) return 1 ;;
+	esac
 }

@@ -366,6 +366,43 @@ def test_d2_fencing_stays_as_it_is(fresh):
     assert "stonith-enabled" not in configuration(fresh).decode()
 
 
+@pytest.mark.parametrize("site,set_by_us,said", [
+    ({"have-watchdog": "true"}, {"no-quorum-policy": "stop"}, None),
+    ({"stonith-watchdog-timeout": "10s"}, {"no-quorum-policy": "stop"}, None),
+    ({"stonith-watchdog-timeout": "0", "have-watchdog": "false",
+      "no-quorum-policy": "ignore"}, {"stonith-enabled": "false"},
+     "no-quorum-policy=ignore is left as it is"),
+    ({"stonith-enabled": "true", "no-quorum-policy": "stop"}, {},
+     "stonith-enabled is left as it is, and nothing fences here"),
+])
+def test_d7_what_a_site_has_set(fresh, site, set_by_us, said):
+    """Fencing by the watchdog alone is fencing; a policy is theirs."""
+    properties = fresh.root.find(".//cluster_property_set")
+    for name, value in site.items():
+        ET.SubElement(properties, "nvpair", id=name, name=name, value=value)
+    answer = fresh.setup()
+    assert {nv.get("name"): nv.get("value") for nv in
+            fresh.root.find(".//crm_config").iter("nvpair")} == {
+                **site, **set_by_us}
+    assert said in answer if said else "left as it is" not in answer
+
+
+def test_d8_an_address_of_others_is_not_torn_down(fresh):
+    has(fresh, ALONE)
+    fresh.setup()
+    made = ET.tostring(fresh.root)
+    assert "VIP is left" in fresh.teardown()
+    assert fresh.does().on == {"VIP": {"hap1"}}
+    fresh.root = ET.fromstring(made)
+    fresh.teardown("--remove-address")
+    assert fresh.does().on == {}
+
+
+def test_d9_blanks(fresh):
+    for option in ("--config", "--set"):
+        assert "has a blank in it" in fresh.setup(option, "/a file", ok=False)
+
+
 @pytest.mark.parametrize("old", OLD)
 def test_d3_a_classic_group(fresh, old):
     """Its address keeps its name and what it had; all else of it goes."""
