@@ -117,11 +117,12 @@ address_placed()
 	    sed -n 's/.* rsc="\([^"]*\)".*/\1/p'
 }
 
-# unleash ID: it is managed, and runs, whatever was said of it or in it.
+# unleash ID...: they are managed, and run, whatever was said of or in them.
 unleash()
 {
-	remove "//resources/descendant::*[@id='$1']/descendant::nvpair[
-parent::meta_attributes and (@name='is-managed' or @name='target-role')]"
+	remove "//resources/descendant::*[contains(' $* ', concat(' ', @id, ' '))]
+/descendant::nvpair[parent::meta_attributes and (@name='is-managed' or
+@name='target-role')]"
 }
 
 # is_same FILE FILE

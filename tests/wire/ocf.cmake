@@ -5,4 +5,5 @@
 patroute_pytest(wire_ocf_agents wire 300 ocf_agents.py)
 patroute_pytest(wire_ocf_haproxy wire 300 ocf_haproxy.py)
 # Pacemaker's scheduler alone, on the cluster that pacemaker/setup makes.
-patroute_pytest(wire_ocf_places wire 300 ocf_places.py)
+patroute_pytest(wire_ocf_places wire 120 ocf_places.py)
+patroute_pytest(wire_ocf_setup wire 300 ocf_setup.py)
