@@ -64,15 +64,20 @@ bool is_order_member(const char *name)
 	    strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
+#define ORDERS_PLACE ((size_t)2 * LIM_NAME)
+
 /* '@' stands for a slash, so one of its own is told apart. */
-static void add_namespace(const char *ns, char buf[static 2 * LIM_NAME])
+static void add_namespace(const char *ns, char buf[static ORDERS_PLACE])
 {
 	size_t used = 0;
 
-	for (; *ns != '\0' && used + 2 < 2 * LIM_NAME; ns++) {
+	for (; *ns != '\0' && used + 2 < ORDERS_PLACE; ns++) {
 		if (*ns == '@' || *ns == '%')
 			buf[used++] = '%';
-		buf[used++] = *ns == '/' ? '@' : *ns;
+		buf[used] = *ns;
+		if (*ns == '/')
+			buf[used] = '@';
+		used++;
 	}
 	buf[used] = '\0';
 }
@@ -80,7 +85,7 @@ static void add_namespace(const char *ns, char buf[static 2 * LIM_NAME])
 const char *order_prefix(
     const char *ns, const char *scope, char buf[static ORDERS_PREFIX])
 {
-	char place[2 * LIM_NAME] = "";
+	char place[ORDERS_PLACE] = "";
 
 	assert(ns != NULL && ns[0] == '/' && scope != NULL);
 	/* A scope must not look like a namespace either. */

@@ -434,3 +434,14 @@ def test_a_observe_and_live(pair):
     wait_until(lambda: a.cluster()["mode"] == "live", "a too", 2)
     assert b.get("/healthz/main")[0] == 200
     agent.close()
+
+
+def test_a_no_observing_without_a_classic_way(folder, cluster):
+    """Where the loss of the agent is a refusal it would refuse everybody."""
+    p = started(folder, cluster.etcd.port)
+    with open(p.conf, "a") as conf:
+        conf.write("haproxy { on_prober_loss = refuse }\n")
+    with p:
+        status, answer = order(p, verb="observe")
+        assert status == 409 and "on_prober_loss" in answer["text"]
+        assert p.cluster()["mode"] == "live"
