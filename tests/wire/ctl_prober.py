@@ -14,12 +14,11 @@ import time
 
 import pytest
 
-from prober_feed import prober
 from prober_lib import (PROBER, Prober, cluster, folder, own_cluster,
                         shared_cluster, wait_until)
 from wire_lib import BUILD, VALGRIND
 
-__all__ = ["cluster", "folder", "own_cluster", "prober", "shared_cluster"]
+__all__ = ["cluster", "folder", "own_cluster", "shared_cluster"]
 
 CTL = BUILD / "prober" / "ctl" / "patroutectl"
 COMPLETION = (pathlib.Path(__file__).parents[2] / "prober" / "ctl"
@@ -36,6 +35,14 @@ def ctl(conf, *words):
     done = subprocess.run(argv(conf, *words), capture_output=True, env=ENV,
                           timeout=60)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+@pytest.fixture
+def prober(folder, cluster):
+    """One that has heard of everybody: its exit statuses are what they are."""
+    with Prober(folder, cluster.etcd.port) as p:
+        wait_until(lambda: ctl(p.conf, "status")[0] == 0, "healthy")
+        yield p
 
 
 def ask(conf, *words):
