@@ -300,7 +300,7 @@ def free_port():
             return port
 
 
-def wait_for(test, what, timeout=20.0):
+def wait_for(test, what, timeout=60.0):
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         got = test()
