@@ -308,7 +308,8 @@ def test_e_usage_and_words(prober):
             if option.startswith("--"):
                 assert option in out
     assert "node2" in ctl(prober.conf, "--print-words", "drain")[1].split()
-    assert complete(f'command {CTL} -c {prober.conf} "$@"', "drain", "no") \
+    assert complete(f'command "{CTL}" -c {prober.conf} "$@"', "drain",
+                    "no") \
         == ["node1", "node2", "node3"]
     page = (BUILD / "prober" / "ctl" / "patroutectl.1").read_text()
     for name in names[1:]:
