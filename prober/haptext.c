@@ -8,38 +8,19 @@
 
 #include "num.h"
 
-static bool starts_with(struct slice s, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return s.len >= n && memcmp(s.p, prefix, n) == 0;
-}
-
-/* The bytes up to `end`, and *s moves behind it; all of *s if there is none. */
-static struct slice cut(struct slice *s, char end)
-{
-	const unsigned char *at =
-	    s->len == 0 ? NULL : memchr(s->p, end, s->len);
-	size_t n = at == NULL ? s->len : (size_t)(at - s->p);
-	struct slice head = {s->p, n};
-
-	*s = slice_skip(*s, at == NULL ? n : n + 1);
-	return head;
-}
-
 bool haptext_old_worker(struct slice line, bool *in_old, uint64_t *pid)
 {
 	assert(in_old != NULL && pid != NULL);
-	if (starts_with(line, "#")) {
-		*in_old = starts_with(line, "# old workers");
+	if (is_slice_start(line, "#")) {
+		*in_old = is_slice_start(line, "# old workers");
 		return false;
 	}
 	if (!*in_old)
 		return false;
-	struct slice number = cut(&line, ' ');
-	while (starts_with(line, " "))
+	struct slice number = slice_cut(&line, ' ');
+	while (is_slice_start(line, " "))
 		line = slice_skip(line, 1);
-	return starts_with(line, "worker") &&
+	return is_slice_start(line, "worker") &&
 	    num_u64(number, 1, INT32_MAX, pid);
 }
 
@@ -87,18 +68,18 @@ static uint32_t age_s(struct slice s)
 bool haptext_session(struct slice line, struct haptext_session *out)
 {
 	assert(out != NULL);
-	struct slice id = cut(&line, ':');
-	if (!starts_with(id, "0x") || !is_hex(slice_skip(id, 2)))
+	struct slice id = slice_cut(&line, ':');
+	if (!is_slice_start(id, "0x") || !is_hex(slice_skip(id, 2)))
 		return false;
 	*out = (struct haptext_session){.id = id};
 	while (line.len > 0) {
-		struct slice word = cut(&line, ' ');
+		struct slice word = slice_cut(&line, ' ');
 
-		if (starts_with(word, "be="))
+		if (is_slice_start(word, "be="))
 			out->backend = slice_skip(word, 3);
-		else if (starts_with(word, "srv="))
+		else if (is_slice_start(word, "srv="))
 			out->server = slice_skip(word, 4);
-		else if (starts_with(word, "age="))
+		else if (is_slice_start(word, "age="))
 			out->age_s = age_s(slice_skip(word, 4));
 	}
 	return out->backend.len > 0 && out->server.len > 0;
@@ -111,7 +92,7 @@ bool is_haptext_done(struct slice line)
 	    "no need to change "};
 
 	for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++)
-		if (starts_with(line, done[i]))
+		if (is_slice_start(line, done[i]))
 			return true;
 	return false;
 }
@@ -122,7 +103,7 @@ bool haptext_backend(
 	size_t n = strlen(cluster);
 
 	assert(which != NULL);
-	if (!starts_with(backend, cluster) || backend.len == n ||
+	if (!is_slice_start(backend, cluster) || backend.len == n ||
 	    backend.p[n] != '_')
 		return false;
 	struct slice suffix = slice_skip(backend, n + 1);
@@ -137,12 +118,12 @@ bool haptext_backend(
 bool haptext_check(struct slice path, struct haptext_check *out)
 {
 	assert(out != NULL);
-	if (!starts_with(path, "/check/"))
+	if (!is_slice_start(path, "/check/"))
 		return false;
 	path = slice_skip(path, strlen("/check/"));
-	out->backend = cut(&path, '/');
-	out->server = cut(&path, '/');
+	out->backend = slice_cut(&path, '/');
+	out->server = slice_cut(&path, '/');
 	return out->backend.len > 0 && out->server.len > 0 &&
-	    starts_with(path, "pid-") &&
+	    is_slice_start(path, "pid-") &&
 	    num_u64(slice_skip(path, 4), 1, INT32_MAX, &out->pid);
 }

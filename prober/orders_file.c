@@ -16,6 +16,7 @@
 #include "app.h"
 #include "cluster.h"
 #include "cluster_orders.h"
+#include "file.h"
 #include "json.h"
 #include "log.h"
 #include "wall.h"
@@ -155,23 +156,6 @@ static char *text_of(const struct app *app)
 	return text;
 }
 
-static bool write_all(int fd, const char *text)
-{
-	size_t left = strlen(text);
-
-	while (left > 0) {
-		ssize_t n = write(fd, text, left);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		text += n;
-		left -= (size_t)n;
-	}
-	return true;
-}
-
 bool orders_file_save(const struct app *app)
 {
 	char path[PATH_ROOM], fresh[PATH_ROOM + 8], *text;
@@ -189,7 +173,7 @@ bool orders_file_save(const struct app *app)
 	}
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd != -1) {
-		ok = write_all(fd, text);
+		ok = file_write(fd, text);
 		ok = close(fd) == 0 && ok;
 	}
 	free(text);

@@ -5,11 +5,6 @@
  */
 #include "conf_int.h"
 
-static cfg_t *section_of(const struct conf_src *src, const char *name, int i)
-{
-	return cfg_getnsec(src->root, name, (unsigned)i);
-}
-
 /* One list of endpoints, `key` by name. */
 static bool check_endpoints(const struct conf_src *src, cfg_t *sec,
     const char *key, const struct conf_endpoint *e, unsigned n)
@@ -71,7 +66,7 @@ static bool check_cluster(
     const struct conf_src *src, const struct conf *c, int i)
 {
 	const struct conf_cluster *cl = &c->cluster[i];
-	cfg_t *sec = section_of(src, "cluster", i);
+	cfg_t *sec = conf_section_at(src, "cluster", i);
 
 	if (cl->silence_close.us < cl->silence.us)
 		return conf_fail(src, sec->line,
@@ -90,7 +85,7 @@ static bool check_cluster(
 static bool check_port(const struct conf_src *src, const struct conf *c, int i)
 {
 	uint16_t port = c->listen[i].port;
-	int line = conf_line(section_of(src, "listen", i), "port", 0);
+	int line = conf_line(conf_section_at(src, "listen", i), "port", 0);
 
 	for (int j = 0; j < i; j++) {
 		if (c->listen[j].port == port)
@@ -122,7 +117,7 @@ static bool check_agent_listen(
     const struct conf_src *src, const struct conf_agent *a, unsigned i)
 {
 	const struct conf_agent_listen *l = &a->listen[i];
-	int line = conf_line(section_of(src, "agent", 0), "listen", i);
+	int line = conf_line(conf_section_at(src, "agent", 0), "listen", i);
 
 	if (!l->is_unix && !l->tls && !is_loopback(l->addr) &&
 	    !a->plain_tcp_off_loopback)
@@ -156,8 +151,8 @@ static bool check_tls(const struct conf_src *src, const struct conf_agent *a)
 	    {"tls_ca", a->tls_ca, CONF_FILE_OPEN, false}};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (!conf_check_file(
-			src, section_of(src, "agent", 0), "agent", &all[i]))
+		if (!conf_check_file(src, conf_section_at(src, "agent", 0),
+			"agent", &all[i]))
 			return false;
 	return true;
 }
@@ -196,7 +191,7 @@ static bool check_paths(const struct conf_src *src, const struct conf *c)
 			if (strcmp(p[i].path, p[j].path) != 0)
 				continue;
 			return conf_fail(src,
-			    conf_line(section_of(src, p[i].section, 0),
+			    conf_line(conf_section_at(src, p[i].section, 0),
 				p[i].name, p[i].i),
 			    "%s.%s: %s is %s.%s's, expected another",
 			    p[i].section, p[i].name, p[i].path, p[j].section,
@@ -209,7 +204,7 @@ static bool check_paths(const struct conf_src *src, const struct conf *c)
 /* Where there is an address, nothing of it is guessed. */
 static bool check_vip(const struct conf_src *src, const struct conf_vip *v)
 {
-	cfg_t *sec = section_of(src, "vip", 0);
+	cfg_t *sec = conf_section_at(src, "vip", 0);
 
 	if (v->address[0] != '\0' && v->nic[0] == '\0')
 		return conf_fail(src, conf_line(sec, "address", 0),
@@ -235,7 +230,7 @@ static bool check_vip(const struct conf_src *src, const struct conf_vip *v)
 static bool check_observe(
     const struct conf_src *src, const struct conf *c, int i)
 {
-	cfg_t *sec = section_of(src, "cluster", i);
+	cfg_t *sec = conf_section_at(src, "cluster", i);
 
 	if (!c->cluster[i].observe ||
 	    c->haproxy.on_prober_loss != CONF_LOSS_REFUSE)

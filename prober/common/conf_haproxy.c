@@ -5,11 +5,6 @@
 
 #include "conf_int.h"
 
-static cfg_t *section_of(const struct conf_src *src, const char *name, int i)
-{
-	return cfg_getnsec(src->root, name, (unsigned)i);
-}
-
 /* NAME is CLUSTER_classic: their backends would have the same names. */
 static bool is_name_taken(const char *name, const char *cluster)
 {
@@ -26,7 +21,7 @@ static bool check_name(const struct conf_src *src, const struct conf *c, int i)
 	for (int j = 0; j < c->cluster_n; j++) {
 		if (is_name_taken(name, c->cluster[j].name))
 			return conf_fail(src,
-			    section_of(src, "cluster", i)->line,
+			    conf_section_at(src, "cluster", i)->line,
 			    "cluster: %s has backends %s_classic_write and so "
 			    "on in HAProxy, expected another name than %s",
 			    c->cluster[j].name, c->cluster[j].name, name);
@@ -65,7 +60,7 @@ static bool check_listen(
     const struct conf_src *src, const struct conf *c, int i)
 {
 	const struct conf_listen *l = &c->listen[i];
-	cfg_t *sec = section_of(src, "listen", i);
+	cfg_t *sec = conf_section_at(src, "listen", i);
 	bool has_lag =
 	    l->max_lag.bytes != UINT64_MAX || l->max_lag.ms != UINT32_MAX;
 
@@ -94,7 +89,7 @@ static bool check_maxconn(const struct conf_src *src, const struct conf *c)
 	if (sum + shares <= c->haproxy.maxconn)
 		return true;
 	return conf_fail(src,
-	    conf_line(section_of(src, "haproxy", 0), "maxconn", 0),
+	    conf_line(conf_section_at(src, "haproxy", 0), "maxconn", 0),
 	    "haproxy.maxconn: %u, expected at least %" PRIu64
 	    ": the listeners' "
 	    "maxconn and haproxy.stats_maxconn together, and one for each "
@@ -107,14 +102,15 @@ bool conf_check_haproxy(const struct conf_src *src, const struct conf *c)
 	assert(src != NULL && c != NULL);
 	if (c->haproxy.stats_port == c->prober.http_port)
 		return conf_fail(src,
-		    conf_line(section_of(src, "haproxy", 0), "stats_port", 0),
+		    conf_line(
+			conf_section_at(src, "haproxy", 0), "stats_port", 0),
 		    "haproxy.stats_port: %u is prober.http_port's, expected "
 		    "another",
 		    (unsigned)c->haproxy.stats_port);
 	for (int i = 0; i < c->cluster_n; i++) {
 		if (!check_name(src, c, i) ||
-		    !check_servers(
-			src, &c->cluster[i], section_of(src, "cluster", i)))
+		    !check_servers(src, &c->cluster[i],
+			conf_section_at(src, "cluster", i)))
 			return false;
 	}
 	for (int i = 0; i < c->listen_n; i++) {

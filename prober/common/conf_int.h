@@ -105,6 +105,13 @@ bool is_conf_label(struct slice s);
 bool conf_set(const struct conf *c, const struct conf_key *k, void *section,
     struct slice text) __attribute__((warn_unused_result));
 
+/* The i-th section of that name. Needs: it is there. */
+static inline cfg_t *conf_section_at(
+    const struct conf_src *src, const char *name, int i)
+{
+	return cfg_getnsec(src->root, name, (unsigned)i);
+}
+
 /* The line on which value `i` of an option was set; 0 if it was not. */
 int conf_line(cfg_t *section, const char *name, unsigned i);
 

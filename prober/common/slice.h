@@ -39,6 +39,29 @@ static inline struct slice slice_skip(struct slice s, size_t n)
 	return (struct slice){n == 0 ? s.p : s.p + n, s.len - n};
 }
 
+/* Does it begin with the NUL-terminated `prefix`? */
+static inline bool is_slice_start(struct slice s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return s.len >= n && (n == 0 || memcmp(s.p, prefix, n) == 0);
+}
+
+/*
+ * Gives: the bytes up to `end`, and *s moves behind it; all of *s if there is
+ * none.
+ */
+static inline struct slice slice_cut(struct slice *s, char end)
+{
+	const unsigned char *at =
+	    s->len == 0 ? NULL : memchr(s->p, end, s->len);
+	size_t n = at == NULL ? s->len : (size_t)(at - s->p);
+	struct slice head = {s->p, n};
+
+	*s = slice_skip(*s, at == NULL ? n : n + 1);
+	return head;
+}
+
 /*
  * Copies `s` with a NUL behind it into `buf` of `size` bytes.
  * Gives: false, and an empty string, if it does not fit or holds a NUL.

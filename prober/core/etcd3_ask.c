@@ -207,13 +207,6 @@ void etcd3_ask_put(struct etcd_text *t, const struct etcd3_put *put)
 	etcd_text_add(t, "}");
 }
 
-void etcd3_ask_revoke(struct etcd_text *t, const char *lease)
-{
-	etcd_text_add(t, "{\"ID\":\"");
-	etcd_text_add(t, lease);
-	etcd_text_add(t, "\"}");
-}
-
 void etcd3_ask_login(struct etcd_text *t, const char *auth)
 {
 	const char *colon = strchr(auth, ':');

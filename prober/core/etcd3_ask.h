@@ -60,7 +60,7 @@ void etcd3_ask_watch(struct etcd_text *t, const struct etcd3_follow *f);
 void etcd3_ask_orders(struct etcd_text *t, const char *prefix);
 void etcd3_ask_bell(struct etcd_text *t, const char *prefix);
 
-/* One lease of `ttl_s`; a key written under it (0: none); one deleted. */
+/* One lease of `ttl_s`; a key written under it (0: none). */
 void etcd3_ask_lease(struct etcd_text *t, int64_t ttl_s);
 struct etcd3_put {
 	const char *prefix, *name;
@@ -68,7 +68,6 @@ struct etcd3_put {
 	const char *lease; /* digits; "": none */
 };
 void etcd3_ask_put(struct etcd_text *t, const struct etcd3_put *put);
-void etcd3_ask_revoke(struct etcd_text *t, const char *lease);
 
 /* For a token. Needs: auth is "USER:PASSWORD"; the text is to be wiped. */
 void etcd3_ask_login(struct etcd_text *t, const char *auth);

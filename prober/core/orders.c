@@ -101,13 +101,6 @@ static bool take_name(struct slice s, char out[static LIM_NAME])
 	return slice_copy(s, out, LIM_NAME) && is_snap_name(out);
 }
 
-static bool has_prefix(struct slice s, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return s.len > n && memcmp(s.p, prefix, n) == 0;
-}
-
 static bool take_key(struct slice key, struct order *o)
 {
 	if (is_slice_eq(key, "hold"))
@@ -116,7 +109,7 @@ static bool take_key(struct slice key, struct order *o)
 		o->kind = ORDER_FORCE;
 	else if (is_slice_eq(key, "mode"))
 		o->kind = ORDER_MODE;
-	else if (has_prefix(key, "drain/") &&
+	else if (is_slice_start(key, "drain/") &&
 	    take_name(slice_skip(key, 6), o->member) &&
 	    is_order_member(o->member))
 		o->kind = ORDER_DRAIN;

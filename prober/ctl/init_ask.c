@@ -79,10 +79,12 @@ static bool ask_range(
 	return ok;
 }
 
-static void ask_members(const struct init_way *way, struct init_found *f)
+/* etcd's own members; `body` as init_get() takes it. */
+static void ask_members(const struct init_way *way, struct init_found *f,
+    const char *path, const char *body)
 {
 	char why[LIM_TEXT];
-	cJSON *doc = init_get(way, "/v3/cluster/member/list", "{}", why);
+	cJSON *doc = init_get(way, path, body, why);
 
 	for (const cJSON *m = json_first(json_get(doc, "members")); m != NULL;
 	     m = m->next)
@@ -107,7 +109,7 @@ static void ask_v3(const struct init_way *way, struct init_found *f)
 		if (!ask_range(way, f, prefix))
 			continue;
 	}
-	ask_members(way, f);
+	ask_members(way, f, "/v3/cluster/member/list", "{}");
 }
 
 /* A directory of v2, and what is below it. The document's depth is bounded. */
@@ -135,16 +137,8 @@ static void ask_v2(const struct init_way *way, struct init_found *f)
 		walk_v2(f, json_first(json_get(node, "nodes")));
 	}
 	cJSON_Delete(doc);
-	if (f->n == 0)
-		return;
-	doc = init_get(way, "/v2/members", NULL, why);
-	for (const cJSON *m = json_first(json_get(doc, "members")); m != NULL;
-	     m = m->next)
-		for (const cJSON *u = json_first(json_get(m, "clientURLs"));
-		     u != NULL; u = u->next)
-			if (cJSON_IsString(u))
-				init_endpoint(f, u->valuestring);
-	cJSON_Delete(doc);
+	if (f->n > 0)
+		ask_members(way, f, "/v2/members", NULL);
 }
 
 bool init_ask_etcd(const struct init_way *way, struct init_found *f)

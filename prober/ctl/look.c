@@ -27,13 +27,6 @@ bool look_true(const cJSON *o, const char *key)
 	return cJSON_IsTrue(json_get(o, key));
 }
 
-int look_n(const cJSON *o, const char *key)
-{
-	const cJSON *v = json_get(o, key);
-
-	return cJSON_IsArray(v) ? cJSON_GetArraySize(v) : 0;
-}
-
 const cJSON *look_cluster(const cJSON *topology, const char *name)
 {
 	const cJSON *c = json_first(json_get(topology, "clusters"));

@@ -12,8 +12,6 @@ const char *look_text(const cJSON *o, const char *key, const char *otherwise);
 /* Gives: the number, or -1. */
 double look_num(const cJSON *o, const char *key);
 bool look_true(const cJSON *o, const char *key);
-/* How many elements an array has; 0 for what is none. */
-int look_n(const cJSON *o, const char *key);
 /* Gives: the cluster of that name in /topology, or NULL. */
 const cJSON *look_cluster(const cJSON *topology, const char *name);
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "render.h"
 
 #define FILE_MAX ((size_t)16 << 20)
@@ -77,23 +78,6 @@ void place_done(struct place *p)
 	p->now = p->next = NULL;
 }
 
-static bool write_all(int fd, const char *text)
-{
-	size_t left = strlen(text);
-
-	while (left > 0) {
-		ssize_t n = write(fd, text, left);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		text += n;
-		left -= (size_t)n;
-	}
-	return true;
-}
-
 bool place_try(struct place *p, const char *folder, const char *name)
 {
 	int fd;
@@ -104,7 +88,7 @@ bool place_try(struct place *p, const char *folder, const char *name)
 	fd = open(p->tried, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return false;
-	ok = write_all(fd, p->next);
+	ok = file_write(fd, p->next);
 	return close(fd) == 0 && ok;
 }
 
@@ -165,7 +149,7 @@ bool place_put(const struct place *p, char why[static LIM_TEXT])
 	if (fd == -1) {
 		(void)fail(why, target);
 	} else {
-		ok = write_all(fd, p->next) && dress(fd, target) &&
+		ok = file_write(fd, p->next) && dress(fd, target) &&
 		    fsync(fd) == 0;
 		ok = close(fd) == 0 && ok && rename(fresh, target) == 0;
 		if (!ok) {

@@ -8,25 +8,6 @@
 
 #include "num.h"
 
-static bool starts_with(struct slice s, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return s.len >= n && memcmp(s.p, prefix, n) == 0;
-}
-
-/* The bytes up to `end`, and *s moves behind it; all of *s if there is none. */
-static struct slice cut(struct slice *s, char end)
-{
-	const unsigned char *at =
-	    s->len == 0 ? NULL : memchr(s->p, end, s->len);
-	size_t n = at == NULL ? s->len : (size_t)(at - s->p);
-	struct slice head = {s->p, n};
-
-	*s = slice_skip(*s, at == NULL ? n : n + 1);
-	return head;
-}
-
 bool sess_at(struct slice text, struct sess_at *out)
 {
 	size_t n = text.len;
@@ -68,14 +49,14 @@ static void begin(struct sess *s, struct slice id, struct slice rest)
 	memset(s, 0, sizeof(*s));
 	(void)slice_copy(id, s->id, sizeof(s->id));
 	while (rest.len > 0) {
-		struct slice word = cut(&rest, ' ');
+		struct slice word = slice_cut(&rest, ' ');
 
-		if (starts_with(word, "[") && s->since[0] == '\0') {
+		if (is_slice_start(word, "[") && s->since[0] == '\0') {
 			struct slice when = slice_skip(word, 1);
 
-			when = cut(&when, '.');
+			when = slice_cut(&when, '.');
 			(void)slice_copy(when, s->since, sizeof(s->since));
-		} else if (starts_with(word, "source=")) {
+		} else if (is_slice_start(word, "source=")) {
 			(void)sess_at(slice_skip(word, 7), &s->from);
 		}
 	}
@@ -85,9 +66,9 @@ static void begin(struct sess *s, struct slice id, struct slice rest)
 static struct slice word_of(struct slice line, const char *key)
 {
 	while (line.len > 0) {
-		struct slice word = cut(&line, ' ');
+		struct slice word = slice_cut(&line, ' ');
 
-		if (starts_with(word, key))
+		if (is_slice_start(word, key))
 			return slice_skip(word, strlen(key));
 	}
 	return (struct slice){NULL, 0};
@@ -113,9 +94,9 @@ static struct slice id_of(struct slice *line)
 {
 	struct slice id;
 
-	if (!starts_with(*line, "0x"))
+	if (!is_slice_start(*line, "0x"))
 		return (struct slice){NULL, 0};
-	id = cut(line, ':');
+	id = slice_cut(line, ':');
 	if (id.len == 2)
 		return (struct slice){NULL, 0};
 	for (size_t i = 2; i < id.len; i++)
@@ -140,15 +121,15 @@ bool sess_line(struct sess_reader *r, struct slice line, struct sess *out)
 			begin(&r->now, id, line);
 		return ended;
 	}
-	while (starts_with(line, " "))
+	while (is_slice_start(line, " "))
 		line = slice_skip(line, 1);
 	if (!r->begun)
 		return false;
-	if (starts_with(line, "frontend="))
+	if (is_slice_start(line, "frontend="))
 		take(line, "listener=", r->now.listener, &r->now.to);
-	else if (starts_with(line, "backend="))
+	else if (is_slice_start(line, "backend="))
 		take(line, "backend=", r->now.backend, &r->now.out);
-	else if (starts_with(line, "server="))
+	else if (is_slice_start(line, "server="))
 		take(line, "server=", r->now.server, &r->now.at);
 	return false;
 }
