@@ -331,7 +331,7 @@ def test_b5_clusters_apart(site):
 class Proxied(Member):
     """Says its name only behind a PROXY header, version 2."""
 
-    first = b"\r\n\r\n\0\r\nQUIT\n!"
+    first = b"\r\n\r\n\0\r\nQUIT\n"
 
 
 def test_b6_proxy_protocol_and_a_pooler(site):

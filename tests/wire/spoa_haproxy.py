@@ -52,7 +52,8 @@ def namespace():
 
 
 class Member:
-    """Says its name once something came; keeps the cancel requests."""
+    """Says its name once something came; keeps the cancel requests.
+    With `first`, only behind a PROXY header that begins so."""
 
     first = b""
 
@@ -62,15 +63,27 @@ class Member:
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self):
+                if outer.first and not self.proxied():
+                    return
                 data = self.request.recv(65536)
                 if data[4:8] == struct.pack(">I", 80877102):
                     outer.cancels.append(data)
                     return
-                if not data or not data.startswith(outer.first):
+                if not data:
                     return
                 self.request.sendall(outer.name.encode() + b"\n")
                 while data := self.request.recv(65536):
                     self.request.sendall(data)
+
+            def proxied(self):
+                """Reads a PROXY header and nothing behind it, which may
+                come in the same segment or in the next."""
+                head = self.request.recv(16, socket.MSG_WAITALL)
+                if len(head) < 16 or not head.startswith(outer.first):
+                    return False
+                rest, = struct.unpack(">H", head[14:])
+                return len(self.request.recv(
+                    rest, socket.MSG_WAITALL)) == rest
 
         class Server(socketserver.ThreadingTCPServer):
             allow_reuse_address = True

@@ -3,7 +3,6 @@ and members' conn_url lead; Patroni and the prober go past it."""
 
 import os
 import shutil
-import socket
 import subprocess
 
 from . import config, netns
@@ -57,13 +56,3 @@ def replicate_past_it(namespace):
     if subprocess.run(tool + ["-C"] + rule, capture_output=True,
                       check=False).returncode:
         netns.run(tool + ["-A"] + rule)
-
-
-def listens(namespace):
-    """Whether it takes connections."""
-    try:
-        with netns.inside(namespace):
-            socket.create_connection(("127.0.0.1", PORT), 1.0).close()
-        return True
-    except OSError:
-        return False

@@ -114,7 +114,8 @@ def _pgbouncer(lab, host):
         pooler.prepare(lab, host)
         pooler.replicate_past_it(machine.namespace)
     return Program("pgbouncer", "postgres", pooler.ARGV, prepare=prepare,
-                   ready=lambda: pooler.listens(machine.namespace))
+                   ready=lambda: wire.listens(machine.namespace,
+                                              pooler.PORT))
 
 
 # As in the field: master and worker, root at first, haproxy then.

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from . import dcs, faults, netns, programs, tls, wire
 from .hosts import VIP
 
+STATS = 7000          # HAProxy's own page, in each of its configurations
+
 
 def _lsn(text):
     """PostgreSQL's X/Y as a number; Patroni's REST gives numbers."""
@@ -62,6 +64,18 @@ def _member(host, answer, streams, ahead):
     }
 
 
+def _state(machine, name):
+    processes = machine.program(name)
+    if not processes:
+        return "stopped"
+    if any(process.stopped for process in processes):
+        return "frozen"
+    # While it waits for its sessions to end it takes no new ones.
+    if name == "haproxy" and not wire.listens(machine.namespace, STATS):
+        return "stopping"
+    return "running"
+
+
 def _hosts(lab):
     found = {}
     for host in lab.hosts.values():
@@ -69,10 +83,7 @@ def _hosts(lab):
         up = machine.whole
         states = {}
         for name in programs.names(lab, host):
-            processes = machine.program(name) if up else []
-            frozen = any(process.stopped for process in processes)
-            states[name] = "stopped" if not processes else \
-                "frozen" if frozen else "running"
+            states[name] = _state(machine, name) if up else "stopped"
         found[host.name] = {"address": host.address, "up": up,
                             "programs": states,
                             "cuts": faults.cuts(lab, host) if up else []}

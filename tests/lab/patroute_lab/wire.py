@@ -4,6 +4,7 @@ is there even while a host is cut off from all others."""
 import base64
 import http.client
 import json
+import socket
 import urllib.parse
 
 from . import netns
@@ -33,6 +34,16 @@ def request(namespace, port, path, body=None, timeout=2.0,
         return answer.status, answer.read().decode("utf-8", "replace")
     finally:
         connection.close()
+
+
+def listens(namespace, port):
+    """Whether a program there takes connections."""
+    try:
+        with netns.inside(namespace):
+            socket.create_connection(("127.0.0.1", port), 1.0).close()
+        return True
+    except OSError:
+        return False
 
 
 def get_json(namespace, port, path, body=None, timeout=2.0, tls=None):
