@@ -19,7 +19,7 @@ import {grid, head, parts, site_of, stale} from "./site.js";
 import {list} from "./text.js";
 import {cluster, events} from "./view.js";
 
-const EVERY_MS = 1000, ANSWER_MS = 2500;
+const EVERY_MS = 1000, ANSWER_MS = 2500, BURST_MS = 200;
 const FEW = 8;      /* clusters that are shown whole at once */
 const OPEN_MAX = 6; /* of many: whole at the same time */
 const EVENTS_MAX = 400;
@@ -33,7 +33,7 @@ const state = {
 	site: null,
 	cards: [],
 	whole: new Map(),
-	many: false,
+	many: true, /* until it is known */
 	open: new Set(),
 	opened: new Set(),
 	samples: new Map(),
@@ -42,6 +42,7 @@ const state = {
 	has_events: false,
 	reports: [],
 	visible: new Map(),
+	events_in_sight: false,
 	drawn: new Map(),
 	kept: new Map(),
 };
@@ -104,10 +105,9 @@ function keep_lag(c, now)
 
 function announce(was, now)
 {
-	const words =
-	    now.map((c) => change_sentence(
-			was.find((w) => w.raw_name === c.raw_name), c))
-		.filter(Boolean);
+	const before = new Map(was.map((c) => [c.raw_name, c]));
+	const words = now.map((c) => change_sentence(before.get(c.raw_name), c))
+			  .filter(Boolean);
 
 	if (words.length > 0)
 		$("said").textContent = words.slice(0, 3).join(" ");
@@ -139,17 +139,24 @@ function take(raw, wholes)
 	announce(was, state.cards);
 }
 
+/* All of few clusters; of many a summary, and all of those that are open. */
+async function ask_all()
+{
+	let raw = await ask(state.many ? "topology?summary=1" : "topology");
+	const many = list(raw.clusters).length > FEW;
+
+	if (state.many && !many)
+		raw = await ask("topology");
+	const open = many ? [...state.open] : [];
+	const wholes = await Promise.all(open.map(
+	    (name) => ask("topology?cluster=" + encodeURIComponent(name))));
+	take(raw, many ? wholes : [raw]);
+}
+
 async function poll()
 {
 	try {
-		const raw =
-		    await ask(state.many ? "topology?summary=1" : "topology");
-		const many = list(raw.clusters).length > FEW;
-		const wholes = many ? await Promise.all([...state.open].map(
-					  (name) => ask("topology?cluster=" +
-					      encodeURIComponent(name)))) :
-				      [raw];
-		take(raw, wholes);
+		await ask_all();
 	} catch (e) {
 		state.error = e.text || e.message;
 	}
@@ -168,7 +175,11 @@ function id_of(name)
 
 const sight = new IntersectionObserver((entries) => {
 	for (const e of entries)
-		state.visible.set(e.target.dataset.cluster, e.isIntersecting);
+		if (e.target === $("all-events"))
+			state.events_in_sight = e.isIntersecting;
+		else
+			state.visible.set(
+			    e.target.dataset.cluster, e.isIntersecting);
 	draw();
 }, {rootMargin: "200px"});
 
@@ -294,6 +305,17 @@ function draw()
 	});
 }
 
+let burst = null;
+
+/* For what comes in bursts. */
+function draw_soon()
+{
+	burst = burst || setTimeout(() => {
+		burst = null;
+		draw();
+	}, BURST_MS);
+}
+
 function title()
 {
 	const worst = state.cards[0];
@@ -319,7 +341,7 @@ function redraw()
 		show($("clusters"), clusters(seen));
 		show($("parts-body"), parts(state.site));
 		$("all-events").hidden = !state.many;
-		if (state.many)
+		if (state.many && state.events_in_sight)
 			show($("events"),
 			    events(state.events, seen, {with_cluster: true}));
 		watch_sections();
@@ -405,6 +427,7 @@ addEventListener("hashchange", () => {
 	draw();
 });
 addEventListener("resize", draw);
+sight.observe($("all-events"));
 setInterval(() => { /* also while an answer is waited for */
 	if (is_stale(performance.now()))
 		draw();
@@ -423,10 +446,10 @@ follow({
 
 		state.has_events = true;
 		state.events = [...known, ...more].slice(-EVENTS_MAX);
-		draw();
+		draw_soon();
 	},
 	on_reports: (raw) => {
 		state.reports = raw;
-		draw();
+		draw_soon();
 	}
 });

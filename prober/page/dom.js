@@ -83,7 +83,8 @@ function is_like(node, was, view)
 		was.tag === view.tag && was.attrs.key === view.attrs.key;
 }
 
-function renew_children(parent, was, now, in_svg)
+/* The nodes of `now`, in its order: kept ones where they are alike. */
+function nodes_of(parent, was, now, in_svg)
 {
 	const nodes = Array.from(parent.childNodes);
 	const keyed = new Map();
@@ -93,7 +94,7 @@ function renew_children(parent, was, now, in_svg)
 		if (key_of(view) !== undefined)
 			keyed.set(key_of(view), i);
 	});
-	now.forEach((view, i) => {
+	for (const [i, view] of now.entries()) {
 		const key = key_of(view);
 		const from = key === undefined ? i : keyed.get(key);
 		let node = from === undefined ? undefined : nodes[from];
@@ -105,12 +106,27 @@ function renew_children(parent, was, now, in_svg)
 		else if (node.data !== view)
 			node.data = view;
 		kept.add(node);
-		if (parent.childNodes[i] !== node)
-			parent.insertBefore(node, parent.childNodes[i] || null);
-	});
-	for (const node of nodes)
-		if (!kept.has(node))
+	}
+	return kept;
+}
+
+function renew_children(parent, was, now, in_svg)
+{
+	const wanted = nodes_of(parent, was, now, in_svg);
+
+	for (const node of Array.from(parent.childNodes))
+		if (!wanted.has(node))
 			node.remove();
+	let at = parent.firstChild;
+	for (const node of wanted) {
+		/* Who has gone back is moved, and not all that it passes. */
+		if (at !== null && at.nextSibling === node)
+			at = node;
+		if (at === node)
+			at = node.nextSibling;
+		else
+			parent.insertBefore(node, at);
+	}
 }
 
 /* Makes `views` the children of `parent`, which are nobody else's to change. */

@@ -177,18 +177,66 @@ export function mark(type)
 	    h("path", {d: SHAPE[shape_of(type)]}));
 }
 
-/* The last ten minutes, now at the right. `width`: what there is room for. */
+const MARK_PX = 4;
+
+/* Those of a kind that would lie on each other, by what tells them apart. */
+function heaps(events, x)
+{
+	const all = new Map();
+
+	for (const e of events) {
+		const shape = shape_of(e.type);
+		const key = `${shape} ${Math.round(x(e.at_ms) / MARK_PX)}`;
+		const heap = all.get(key);
+
+		if (heap)
+			heap.n++;
+		else
+			all.set(key, {key, shape, first: e, n: 1});
+	}
+	return [...all.values()];
+}
+
+function heap_mark(heap, x)
+{
+	const e = heap.first;
+	const more = heap.n > 1 ? ` (and ${heap.n - 1} more)` : "";
+
+	return h("g", {
+		key: heap.key,
+		class: `mark of-${heap.shape}`,
+		transform: `translate(${round(x(e.at_ms))},0)`
+	},
+	    h("title", null, `${clock(e.at, true)} ${e.text}${more}`),
+	    h("path", {d: SHAPE[heap.shape]}));
+}
+
+function minute(m, x)
+{
+	const anchor = m === 0 ? "end" : m === 10 ? "start" : "middle";
+
+	return [
+		h("path", {class: "tick", d: `M${x},12v8`}),
+		h("text", {x, y: 38, "text-anchor": anchor},
+		    m === 0 ? "now" : `${m} min`)
+	];
+}
+
+/*
+ * The last ten minutes, now at the right. `width`: what there is room for. As
+ * time goes on one group moves, not each mark in it.
+ */
 export function time_line(events, now_ms, width)
 {
 	const w = Math.max(200, Math.floor(width));
-	const x = (at) => round(8 + (w - 16) * (1 - (now_ms - at) / LINE_MS));
+	const a_ms = (w - 16) / LINE_MS;
+	const base = Math.floor(now_ms / LINE_MS) * LINE_MS;
+	const x = (at_ms) => a_ms * (at_ms - base);
+	const ago = (ms) => round(w - 8 - a_ms * ms);
 	const near = events.filter(
 	    (e) => e.at_ms !== null && now_ms - e.at_ms < LINE_MS);
-	const step = w < 420 ? 5 : 1;
-	const minutes = [];
+	const minutes = w < 420 ? [0, 5, 10] : Array.from({length: 11}).keys();
 
-	for (let m = 0; m <= 10; m += step)
-		minutes.push(m);
 	return h("svg", {
 		class: "time-line",
 		width: w,
@@ -199,25 +247,9 @@ export function time_line(events, now_ms, width)
 		    near.length} events in the last ten minutes, listed below`
 	},
 	    h("path", {class: "base", d: `M8,16H${w - 8}`}),
-	    minutes.map((m) => [h("path", {
-		    class: "tick",
-		    d: `M${x(now_ms - m * 60000)},12v8`
-	    }),
-			    h("text", {
-				    x: x(now_ms - m * 60000),
-				    y: 38,
-				    "text-anchor": m === 0 ? "end" :
-					m === 10           ? "start" :
-							     "middle"
-			    },
-				m === 0 ? "now" : `${m} min`)]),
-	    near.map((e) => h("g", {
-		    key: e.id,
-		    class: `mark of-${shape_of(e.type)}`,
-		    transform: `translate(${x(e.at_ms)},16)`
-	    },
-			 h("title", null, `${clock(e.at, true)} ${e.text}`),
-			 h("path", {d: SHAPE[shape_of(e.type)]}))));
+	    Array.from(minutes, (m) => minute(m, ago(m * 60000))),
+	    h("g", {transform: `translate(${ago(now_ms - base)},16)`},
+		heaps(near, x).map((heap) => heap_mark(heap, x))));
 }
 
 /* --- reports --- */

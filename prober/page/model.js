@@ -301,11 +301,11 @@ export function card_of(c, site)
 	return judged(view);
 }
 
+const names = new Intl.Collator("en", {numeric: true});
+
 /* Troubled ones first, then by name, numbers in their order. */
 export function in_order(cards)
 {
-	const names = new Intl.Collator("en", {numeric: true});
-
 	return cards.sort(
 	    (a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level) ||
 		names.compare(a.name, b.name));

@@ -5,6 +5,7 @@ says so when it stands still, and how it is used by keyboard and on a phone.
 """
 import json
 import pathlib
+import random
 import signal
 import socket
 import sys
@@ -176,3 +177,40 @@ def test_e_dark_phone_and_still(browser, prober):
         browser.size(width, 640)
         wait_until(lambda: browser.js(
             "return document.documentElement.scrollWidth") <= width, width)
+
+
+ORDERS = """
+return (async (texts) => {
+    const {h, show} = await import('/topology/dom.js');
+    const ul = document.body.appendChild(document.createElement('ul'));
+    const watch = new MutationObserver(() => 0);
+    const wrong = [], moved = [];
+    watch.observe(ul, {childList: true});
+    for (const text of texts) {
+        const before = new Map(
+            [...ul.children].map((li) => [li.textContent, li]));
+        show(ul, [...text].map((c) => h('li', {key: c}, c)));
+        moved.push(watch.takeRecords().reduce(
+            (n, r) => n + r.removedNodes.length, 0));
+        if (ul.textContent !== text)
+            wrong.push([text, ul.textContent]);
+        for (const li of ul.children)
+            if ((before.get(li.textContent) || li) !== li)
+                wrong.push(`${li.textContent} of ${text} is another node`);
+    }
+    return [wrong, moved];
+})(arguments[0])
+"""
+
+
+def test_f_order(browser, prober):
+    """Whatever order the cards take they stay the same nodes, and one that
+    goes elsewhere moves alone: focus stays with all others."""
+    chance = random.Random(7)
+    texts = ["abcdefgh", "habcdefg", "abcdefgh", "bcdefgh", "zbcdefgh"]
+    texts += ["".join(chance.sample("abcdefghij", chance.randint(0, 10)))
+              for _ in range(300)]
+    open_page(browser, prober)
+    wrong, moved = browser.js(ORDERS, texts)
+    assert wrong == []
+    assert moved[:5] == [0, 1, 1, 1, 0]

@@ -553,6 +553,27 @@ test("rubbish in any place breaks nothing", () => {
 	}
 });
 
+test("a time line: what lies on another is one mark, and one group moves", () => {
+	const at = Date.parse("2026-11-21T19:05:00Z");
+	const event = (id, type, ms) =>
+	    draw.event_of({id, type, text: `event ${id}`,
+		at: new Date(at + ms).toISOString()});
+	const all = [event(1, "write", 0), event(2, "write", 9),
+		event(3, "read", 9), event(4, "write", 30000),
+		event(5, "write", -700000)];
+	const marks = (now_ms) => draw.time_line(all, now_ms, 1200)
+				      .children.at(-1);
+	const now = marks(at + 60000), later = marks(at + 61000);
+
+	assert.deepEqual(now.children.map(words).map((t) => t.slice(13)),
+	    ["event 1 (and 1 more)", "event 3", "event 4"]);
+	assert.deepEqual(now.children, later.children);
+	assert.notEqual(now.attrs.transform, later.attrs.transform);
+	const x = (v) => parseFloat(v.attrs.transform.slice(10));
+	assert.ok(Math.abs(x(now) + x(now.children[2]) -
+		(1192 - 1184 * 30 / 600)) < 1);
+});
+
 test("a report in words", () => {
 	const said = words(whole(answer(() => {}), {reports: [REPORT]}));
 
