@@ -128,6 +128,16 @@ def switchover(site):
     done.join()
 
 
+def changed(site):
+    """A change of leader is over: its report, and the time line."""
+    site.lab.switchover()
+    wait_until("there is a report", 30, lambda: site.browser.js(
+        "return document.querySelector('.reports') !== null"))
+    site.healthy()
+    time.sleep(3)
+    yield
+
+
 def leader_dead(site):
     leader = site.lab.leader()
     site.lab.kill(leader)
@@ -192,7 +202,8 @@ def observe(site):
 
 
 STATES = {f.__name__.replace("_", "-"): f for f in (
-    steady, switchover, leader_dead, lagging, dcs_lost, drained, observe)}
+    steady, switchover, changed, leader_dead, lagging, dcs_lost, drained,
+    observe)}
 
 
 def take(site, state):
