@@ -9,8 +9,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from ocf_cluster import (ADDRESS, ALL, CLONES, CONF, HAPROXY, PROBER, TOP,
-                         VIP, cluster, folder, fresh, settled)
+from ocf_cluster import (ADDRESS, ALL, CLONES, CONF, HAPROXY, PROBER, SCHEMA,
+                         TOP, VIP, cluster, folder, fresh, settled)
 
 __all__ = ["cluster", "folder", "fresh", "settled"]
 # Its HAProxy has whatever name and agent: the first by its agent's name, the
@@ -265,7 +265,8 @@ def on_a_file(cluster, **answers):
                         if tool == "crm_resource")
         (path / tool).write_text(
             f'#!/bin/sh\nexport CIB_file="${{CIB_file:-{cib}}}"\n'
-            f'case "$*" in\n{cases}esac\nexec {shutil.which(tool)} "$@"\n')
+            f'case "$*" in\n{cases}esac\n{shutil.which(tool)} "$@" || exit\n'
+            f'case "$*" in\n*--patch*) {" ".join(SCHEMA)} {cib} ;;\nesac\n')
         (path / tool).chmod(0o755)
     return path
 
@@ -278,7 +279,7 @@ def take_over(cluster, conf=ADDRESS, **answers):
          cluster.folder / "patroute.conf"], text=True, capture_output=True,
         env={"PATH": f"{path}:{os.environ['PATH']}",
              "PATROUTE_PROBER": str(PROBER)})
-    cluster.root = ET.parse(cluster.folder / "cib.xml").getroot()
+    cluster.read()
     return done
 
 
