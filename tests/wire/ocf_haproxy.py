@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 
 from ocf_lib import (FAILED, HAPROXY, OK, STOPPED, at_once, bystander, connects,
-                     folder, freeze, is_there, make, root, stat_of)
+                     folder, freeze, is_there, make, root, stat_of, timed)
 from wire_lib import SLOW, free_port, wait_until
 
 __all__ = ["folder", "root"]
@@ -231,3 +231,13 @@ def test_c6_the_pid_is_anothers_after_a_drain(site):
         assert other.poll() is None
     client.s.close()
     wait_until(lambda: not any(map(is_there, family)), "drained")
+
+
+def test_c7_without_quorum_nothing_is_waited_for(site):
+    """Nor does the listener take more until then."""
+    site.parameters["drain"] = 12
+    site.put_first("crm_node", "[ $1 = --quorum ] && echo 0\n")
+    client, family = Client(site.port), site.family()
+    stopped, took = timed(lambda: site("stop"))
+    assert stopped == OK and client.is_closed()
+    assert not any(map(is_there, family)) and took < 10 * SLOW
