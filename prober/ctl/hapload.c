@@ -115,7 +115,7 @@ static bool is_file(const char *word, const char *path)
    were; where they cannot be seen nothing is said against it. */
 static bool is_reading(uint64_t pid, const char *path)
 {
-	char name[32], words[4096];
+	char name[sizeof("/proc//cmdline") + 20], words[4096];
 	bool found = false, named = false;
 	size_t n;
 	FILE *f;
