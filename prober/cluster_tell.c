@@ -61,6 +61,18 @@ struct told {
 	struct mono now;
 };
 
+/* Who took the writes until now, where it was somebody. */
+static void before(
+    const struct cluster *c, int was, int now, char *text, size_t size)
+{
+	if (was < 0)
+		text[0] = '\0';
+	else if (was == now)
+		(void)snprintf(text, size, ", as before");
+	else
+		(void)snprintf(text, size, " (before: %s)", name_of(c, was));
+}
+
 static void event_verdict(struct cluster *c, const struct told *t)
 {
 	const struct verdict *v = &c->verdict;
@@ -79,12 +91,15 @@ static void event_verdict(struct cluster *c, const struct told *t)
 		e.rest_ms = age_ms(t->m->rest_slot.at, t->now);
 		e.sql_ms = age_ms(t->m->sql_slot.at, t->now);
 	}
+	char was[LIM_NAME + 16];
+
+	before(c, t->old->write, v->write, was, sizeof(was));
 	if (v->write < 0)
-		PRINT(text, "nobody takes the writes (before: %s): %s",
-		    name_of(c, t->old->write), snap_why_text(v->why));
+		PRINT(text, "nobody takes the writes%s: %s", was,
+		    snap_why_text(v->why));
 	else
-		PRINT(text, "%s takes the writes (before: %s): it %s",
-		    name_of(c, v->write), name_of(c, t->old->write),
+		PRINT(text, "%s takes the writes%s: it %s",
+		    name_of(c, v->write), was,
 		    v->why == SNAP_WHY_FORCED ? "was forced by an operator"
 					      : snap_why_text(v->why));
 	say(c, &e, text);

@@ -72,7 +72,8 @@ export function age_bar(e)
 	const words = !e.asked ? "not asked" :
 	    e.age_ms === null  ? "never" :
 				 lasting(e.age_ms);
-	const late = e.asked && e.old === 2 ? " too old" : "";
+	const late =
+	    e.asked && e.age_ms !== null && e.old === 2 ? ", too old" : "";
 
 	return h("li", {class: `age ${e.asked ? AGE_CLASS[e.old] : "none"}`},
 	    h("span", {class: "source"}, e.source),
@@ -91,7 +92,7 @@ export function age_bar(e)
 			width: round(60 * part)
 		})),
 	    h("span", {class: "value"}, words + late,
-		e.trouble && h("span", {class: "trouble"}, ` ${e.trouble}`)));
+		e.trouble && h("span", {class: "trouble"}, `: ${e.trouble}`)));
 }
 
 /* --- arrows --- */

@@ -15,6 +15,7 @@ export function site_of(raw)
 
 	return {
 		haproxy: obj(raw.haproxy),
+		clusters_n: num(raw.clusters_n),
 		version: shown(raw.version, 30),
 		boot_id: shown(raw.boot_id, 20),
 		uptime_ms: num(raw.uptime_ms),
@@ -100,7 +101,8 @@ const COUNTS = [
 	["routed_read", "to reads"],
 	["routed_fallback", "reads on the primary"], ["held", "held"],
 	["hold_now", "waiting now"], ["refused", "refused"],
-	["undecided", "left to HAProxy"], ["connections", "SPOP connections"]
+	["undecided", "left to HAProxy"],
+	["connections", "SPOP connections made"]
 ];
 
 function agent(a)

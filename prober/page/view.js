@@ -291,14 +291,17 @@ function dcs_facts(c)
 	];
 }
 
-function observed(c)
+/* What the agents counted, which is not told apart by cluster. */
+function observed(c, site)
 {
-	const o = c.observe, same = num(o.same), differs = num(o.differs);
+	const same = num(c.observe.same) || 0;
+	const differs = num(c.observe.differs) || 0;
 
-	if (same === null && differs === null)
+	if (same + differs === 0 && c.mode !== "observe")
 		return null;
-	return fact("observed", `${same || 0} connections as classic, `,
-	    h("strong", null, `${differs || 0} otherwise`));
+	return fact(site.clusters_n > 1 ? "observed, all clusters" : "observed",
+	    `${count(same, "connection")} as classic, `,
+	    h("strong", null, `${differs} otherwise`));
 }
 
 function seen_by(c, agents)
@@ -327,7 +330,7 @@ function facts(c, site)
 		c.age_ms === null ? ", on no fresh evidence" :
 				    `, on evidence of ${lasting(c.age_ms)} ago`,
 		c.step ? `, by rule ${c.step}` : ""),
-	    fact("mode", MODE[c.mode]), observed(c), dcs_facts(c),
+	    fact("mode", MODE[c.mode]), observed(c, site), dcs_facts(c),
 	    seen_by(c, site.agents), fact("scope", name(c.scope || c.name)));
 }
 
@@ -375,12 +378,14 @@ function amounts(r)
 		    null,
 		n(r.refused, "refused", "refused"),
 		n(r.sessions_closed, "session closed", "sessions closed"),
-		right !== null ?
-		    `the classic way: right after ${lasting(right)}` :
-		    null,
-		wrong !== null ?
-		    `the classic way: wrong for ${lasting(wrong)}` :
-		    null
+		right !== null || wrong !== null ? "the classic way: " +
+			[
+				right !== null &&
+				    `right after ${lasting(right)}`,
+				wrong !== null && `wrong for ${lasting(wrong)}`
+			].filter(Boolean)
+			    .join(", ") :
+						   null
 	].filter(Boolean)
 	    .join(", ");
 }
@@ -388,6 +393,8 @@ function amounts(r)
 function report(r)
 {
 	const timeline = Array.isArray(r.timeline) ? r.timeline.map(num) : [];
+	/* The report's own sentence is the same, in other words. */
+	const words = amounts(r) || shown(r.text, 600);
 
 	return h("li", {key: r.id},
 	    h("p", null, h("time", {datetime: shown(r.at, 40)}, clock(r.at)),
@@ -400,8 +407,7 @@ function report(r)
 		timeline.length === 2 ?
 		    `, timeline ${timeline[0]} → ${timeline[1]}` :
 		    ""),
-	    phases(r), h("p", {class: "muted"}, amounts(r)),
-	    r.text && h("p", null, name(shown(r.text, 600))));
+	    phases(r), h("p", {class: "muted"}, name(words)));
 }
 
 function reports(all)

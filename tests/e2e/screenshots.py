@@ -91,9 +91,13 @@ class Site:
         for view, size, scheme in VIEWS:
             self.browser.size(*size)
             self.browser.media(scheme)
-            self.browser.js("dispatchEvent(new Event('resize'))")
-            self.browser.js("return new Promise(done => requestAnimationFrame("
-                            "() => requestAnimationFrame(done)))")
+            wait_until("the window's size", 10, lambda: self.browser.js(
+                "return innerWidth") == size[0])
+            self.browser.js("""
+                dispatchEvent(new Event('resize'));
+                return new Promise(done => new MutationObserver(done).observe(
+                    document.documentElement,
+                    {attributeFilter: ['data-draw-ms']}))""")
             self.browser.shot(self.folder / f"{state}-{view}.png")
 
     def look_at_stats(self, state):
@@ -130,9 +134,11 @@ def switchover(site):
 
 def changed(site):
     """A change of leader is over: its report, and the time line."""
+    drawn = "return document.querySelectorAll('.reports > li').length"
+    were = site.browser.js(drawn)
     site.lab.switchover()
-    wait_until("there is a report", 30, lambda: site.browser.js(
-        "return document.querySelector('.reports') !== null"))
+    wait_until("there is a report", 30,
+               lambda: site.browser.js(drawn) > were)
     site.healthy()
     time.sleep(3)
     yield

@@ -72,6 +72,7 @@ def test_a_list(prober, cluster):
     assert change["step"] == 2 and change["proof"]
     assert 0 <= change["evidence"]["dcs_ms"] < 3000
     assert "node2 takes the writes" in change["text"]
+    assert not [e for e in all_of_it["events"] if "before: none" in e["text"]]
     assert prober.text().count("write=node2") == len(
         [e for e in all_of_it["events"]
          if e["type"] == "write" and e.get("to") == "node2"]), \

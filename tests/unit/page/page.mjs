@@ -180,7 +180,7 @@ const STATES = [
 			c.dcs.age_ms = 6000;
 		},
 		"DCS out of reach", "warn",
-		/The DCS has not answered for 6\.0 s.*6\.0 s too old/
+		/The DCS has not answered for 6\.0 s.*6\.0 s, too old/
 	],
 	[
 		"drained",
@@ -574,6 +574,20 @@ test("a time line: what lies on another is one mark, and one group moves", () =>
 		(1192 - 1184 * 30 / 600)) < 1);
 });
 
+test("what was observed: told where something was, and of how many", () => {
+	const said = (change) => words(whole(answer(change)));
+	const counts = {observe: {same: 1, differs: 2}};
+
+	assert.doesNotMatch(said((c) => Object.assign(c,
+		{observe: {same: 0, differs: 0}})), /observed|otherwise/);
+	assert.match(said((c) => Object.assign(c, counts)),
+	    /observed1 connection as classic, 2 otherwise/);
+	assert.match(said((c, raw) => {
+		Object.assign(c, counts);
+		raw.clusters_n = 2;
+	}), /observed, all clusters1 connection/);
+});
+
 test("a report in words", () => {
 	const said = words(whole(answer(() => {}), {reports: [REPORT]}));
 
@@ -582,7 +596,7 @@ test("a report in words", () => {
 	assert.match(said, /first connectionunknown/);
 	assert.match(said, /3 connections waited, the longest 1\.7 s/);
 	assert.match(said, /classic way: right after 4\.7 s/);
-	assert.match(said, /classic way: wrong for 1\.2 s/);
+	assert.match(said, /4\.7 s, wrong for 1\.2 s/);
 });
 
 /* --- the files --- */
