@@ -267,31 +267,6 @@ void cluster_tell_dcs(struct cluster *c, struct mono now)
 		 "primary takes the writes");
 }
 
-/* Agents count for all clusters together. */
-static bool is_alone(const struct app *app)
-{
-	unsigned n = 0;
-
-	for (uint16_t i = 0; i < app->cluster_n; i++)
-		n += app->cluster[i]->snap.observe ? 1 : 0;
-	return n == 1;
-}
-
-/* Connections of all agents that were observed to go elsewhere. */
-static uint64_t differed_of(const struct cluster *c, enum observe_kind kind)
-{
-	struct feed_agent agent;
-	uint64_t n = 0;
-
-	for (unsigned i = 0; c->app->feed != NULL && i < LIM_FEED_CLIENTS;
-	     i++) {
-		feed_agent_at(c->app->feed, i, &agent);
-		if (agent.here && agent.has_stats)
-			n += agent.stats.observed_differs[kind];
-	}
-	return n;
-}
-
 /* "node1, node2", or "nobody". */
 static const char *names_of(
     const struct snapshot *s, uint32_t mask, char *buf, size_t size)
@@ -316,8 +291,9 @@ static void tell_observe(
 {
 	struct event e = begin(c, EVENT_OBSERVE);
 	char text[SENTENCE], who[SENTENCE / 2];
-	uint64_t n = differed_of(c, k);
-	bool is_ours = is_alone(c->app);
+	struct feed_observed sum;
+	bool known = feed_observed(c->app->feed, c->index, &sum);
+	uint64_t n = sum.differs[k];
 
 	e.from = differs ? "same" : "differs";
 	e.to = differs ? "differs" : "same";
@@ -329,7 +305,7 @@ static void tell_observe(
 		    "the classic way sends %ss to %s, which is not "
 		    "what is decided",
 		    observe_kind_name(k), who);
-	else if (!is_ours)
+	else if (!known)
 		PRINT(text,
 		    "the classic way does with %ss what is decided again, "
 		    "after %" PRId64 " ms",

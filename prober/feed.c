@@ -52,6 +52,8 @@ struct conn {
 	char program[LIM_NAME];
 	struct mono since, heard_at;
 	struct feed_stats stats;
+	bool is_split;                  /* it counts by cluster, too */
+	struct feed_observed *observed; /* by cluster; NULL: none yet */
 	bool dirty[LIM_CLUSTERS];
 	uint64_t seen[LIM_CLUSTERS];
 	uint16_t order[LIM_CLUSTERS]; /* of first SNAPSHOTs, for ECHO */
@@ -82,6 +84,8 @@ static void conn_close(struct conn *c, const char *why)
 	ev_io_stop(loop, &c->out);
 	ev_timer_stop(loop, &c->hello);
 	sock_close(&c->fd);
+	free(c->observed);
+	c->observed = NULL;
 	/* A place is free again. */
 	if (!ev_is_active(&c->feed->pause))
 		ev_io_start(loop, &c->feed->in);
@@ -264,6 +268,24 @@ static bool on_want(struct conn *c, const struct feed_want *w)
 	return true;
 }
 
+/* Without memory for them the counts by cluster stay as they were. */
+static void take_counts(struct conn *c, const struct feed_counts *n)
+{
+	const struct app *app = c->feed->app;
+
+	c->stats = n->all;
+	c->has_stats = true;
+	c->is_split = n->is_split;
+	if (c->observed == NULL && n->n > 0)
+		c->observed = calloc(app->cluster_n, sizeof(*c->observed));
+	for (unsigned k = 0; c->observed != NULL && k < n->n; k++) {
+		int i = cluster_of(app, n->of[k].cluster);
+
+		if (i != -1)
+			c->observed[i] = n->of[k].observed;
+	}
+}
+
 /* Gives: false where the peer broke the order of the feed. */
 static bool on_message(struct conn *c, const struct feed_msg *m)
 {
@@ -283,8 +305,7 @@ static bool on_message(struct conn *c, const struct feed_msg *m)
 	case FEED_WANT:
 		return on_want(c, &m->u.want);
 	case FEED_STATS:
-		c->stats = m->u.stats;
-		c->has_stats = true;
+		take_counts(c, &m->u.counts);
 		return true;
 	case FEED_NONE:
 	case FEED_SNAPSHOT:
@@ -495,6 +516,37 @@ void feed_agent_at(const struct feed *f, unsigned i, struct feed_agent *out)
 	out->since = c->since;
 	out->heard_at = c->heard_at;
 	out->stats = c->stats;
+}
+
+static void add_observed(
+    struct feed_observed *sum, const uint64_t *same, const uint64_t *differs)
+{
+	for (int k = 0; k < OBSERVE_KINDS; k++) {
+		sum->same[k] += same[k];
+		sum->differs[k] += differs[k];
+	}
+}
+
+bool feed_observed(
+    const struct feed *f, uint16_t cluster, struct feed_observed *out)
+{
+	assert(out != NULL);
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; f != NULL && i < LIM_FEED_CLIENTS; i++) {
+		const struct conn *c = &f->conn[i];
+
+		if (c->fd == -1 || !c->has_stats)
+			continue;
+		if (c->observed != NULL)
+			add_observed(out, c->observed[cluster].same,
+			    c->observed[cluster].differs);
+		else if (!c->is_split && f->app->cluster_n > 1)
+			return false;
+		else if (!c->is_split)
+			add_observed(out, c->stats.observed_same,
+			    c->stats.observed_differs);
+	}
+	return true;
 }
 
 uint64_t feed_agent_seen(const struct feed *f, unsigned i, uint16_t cluster)

@@ -46,6 +46,14 @@ struct feed_agent {
 /* Needs: i < LIM_FEED_CLIENTS. Gives: here = false for an empty place. */
 void feed_agent_at(const struct feed *f, unsigned i, struct feed_agent *out);
 
+/*
+ * Connections of all agents that were observed, of this cluster.
+ * Gives: false where an agent of an earlier version counts for all clusters
+ * together, and they are several: nobody knows. f may be NULL: none.
+ */
+bool feed_observed(const struct feed *f, uint16_t cluster,
+    struct feed_observed *out) __attribute__((warn_unused_result));
+
 /* Which snapshot agent i decides by, 0: none. */
 uint64_t feed_agent_seen(const struct feed *f, unsigned i, uint16_t cluster);
 

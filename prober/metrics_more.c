@@ -9,6 +9,7 @@
 #include "cluster.h"
 #include "cluster_orders.h"
 #include "events.h"
+#include "feed.h"
 #include "metrics_int.h"
 #include "reports.h"
 
@@ -84,6 +85,25 @@ static void put_mode_of(FILE *f, const struct cluster *c)
 					  : "live");
 }
 
+static void put_observed_of(FILE *f, const struct cluster *c)
+{
+	struct feed_observed sum;
+
+	if (!feed_observed(c->app->feed, c->index, &sum))
+		return;
+	for (int k = 0; k < OBSERVE_KINDS; k++) {
+		const char *kind = observe_kind_name((enum observe_kind)k);
+
+		begin(f, "cluster_observed_total", c);
+		(void)fprintf(f, ",kind=\"%s\",classic=\"same\"} %" PRIu64 "\n",
+		    kind, sum.same[k]);
+		begin(f, "cluster_observed_total", c);
+		(void)fprintf(f,
+		    ",kind=\"%s\",classic=\"differs\"} %" PRIu64 "\n", kind,
+		    sum.differs[k]);
+	}
+}
+
 static void put_transitions_of(FILE *f, const struct cluster *c)
 {
 	begin(f, "cluster_transitions_total", c);
@@ -102,6 +122,10 @@ void metrics_more(FILE *f, const struct app *app)
 	    {"cluster_mode", "gauge",
 		"1, with what HAProxy does as a label: live, observe, classic.",
 		put_mode_of},
+	    {"cluster_observed_total", "counter",
+		"Connections of all agents that were decided while HAProxy "
+		"went the classic way, by whether that did the same.",
+		put_observed_of},
 	    {"cluster_orders", "gauge", "Operators' orders in force.",
 		put_orders_of},
 	    {"member_role", "gauge", "1, with the member's role as a label.",

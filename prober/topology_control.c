@@ -59,22 +59,25 @@ static void add_drains(cJSON *list, const struct orders *all, struct mono now)
 		}
 }
 
-/* What all agents observed, of all clusters of theirs that are observed. */
+static void add_sum(cJSON *o, const char *key, bool known, const uint64_t *n)
+{
+	double sum = 0;
+
+	for (int k = 0; k < OBSERVE_KINDS; k++)
+		sum += (double)n[k];
+	(void)cJSON_AddItemToObject(
+	    o, key, known ? cJSON_CreateNumber(sum) : cJSON_CreateNull());
+}
+
+/* What all agents observed of it, and since when the classic way differs. */
 static void add_observed(cJSON *o, const struct cluster *c, struct mono now)
 {
 	cJSON *e = cJSON_AddObjectToObject(o, "observe");
-	double same = 0, differs = 0;
-	struct feed_agent agent;
+	struct feed_observed sum;
+	bool known = feed_observed(c->app->feed, c->index, &sum);
 
-	for (unsigned i = 0; i < LIM_FEED_CLIENTS; i++) {
-		feed_agent_at(c->app->feed, i, &agent);
-		for (int k = 0; agent.here && k < OBSERVE_KINDS; k++) {
-			same += (double)agent.stats.observed_same[k];
-			differs += (double)agent.stats.observed_differs[k];
-		}
-	}
-	(void)cJSON_AddNumberToObject(e, "same", same);
-	(void)cJSON_AddNumberToObject(e, "differs", differs);
+	add_sum(e, "same", known, sum.same);
+	add_sum(e, "differs", known, sum.differs);
 	for (int k = 0; k < OBSERVE_ANY; k++) {
 		const char *name = observe_kind_name((enum observe_kind)k);
 

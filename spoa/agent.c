@@ -264,7 +264,7 @@ static void take(struct app *app, struct conn *c, const struct spop_frame *f,
 			return;
 		}
 	}
-	stats_observed(&a->stats, &r, &it);
+	stats_observed(&a->stats, &app->decide, &r, &it);
 	finish(app, c, f, &r, n->engine);
 }
 
@@ -318,7 +318,7 @@ static void answer_held(struct agent *a, const struct hold_entry *was,
 		}
 	}
 	stats_ruling(&a->stats, r);
-	stats_observed(&a->stats, r, &was->s.it);
+	stats_observed(&a->stats, &a->app->decide, r, &was->s.it);
 	if (c != NULL)
 		conn_mark(c);
 }

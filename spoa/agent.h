@@ -28,6 +28,7 @@ struct agent {
 	unsigned phase[LIM_CLUSTERS];
 	uint64_t answered; /* streams, within the pass that brought them */
 	struct feed_stats stats;
+	uint16_t split_next;    /* whose counts the next STATS begins with */
 	struct mono wait_ended; /* the last */
 	struct log_rate lost_rate;
 };
@@ -59,7 +60,7 @@ void agent_stop(struct app *app);
 
 /* From the feed: a new snapshot, and the wish for the counters. */
 void agent_snapshot_cb(void *arg, const struct snapshot *snap);
-void agent_stats_cb(void *arg, struct feed_stats *out);
+void agent_stats_cb(void *arg, struct feed_counts *out);
 
 /* A wait of so long has ended. */
 void agent_count_wait(struct agent *a, int64_t ms, struct mono now);

@@ -2,6 +2,7 @@
  * agent_stats.c - what the feed's STATS tell of the agent; see agent.h.
  */
 #include <assert.h>
+#include <string.h>
 
 #include "agent.h"
 #include "app.h"
@@ -24,10 +25,8 @@ static uint32_t oldest_ms(const struct app *app, struct mono now)
 	return oldest;
 }
 
-void agent_stats_cb(void *arg, struct feed_stats *out)
+static void fill_all(struct app *app, struct feed_stats *out)
 {
-	struct app *app = app_of(arg);
-
 	*out = app->agent.stats;
 	out->connections = app->conns.accepted;
 	out->loop_longest_us = (uint64_t)app->watch.longest.us;
@@ -36,6 +35,40 @@ void agent_stats_cb(void *arg, struct feed_stats *out)
 	out->hold_now = app->agent.hold.n;
 	out->lsn_now = app->agent.lsn.n;
 	out->snapshot_age_ms = oldest_ms(app, mono_now());
+}
+
+static bool was_observed(const struct decide_cluster *c)
+{
+	for (int k = 0; k < OBSERVE_KINDS; k++)
+		if (c->observed.same[k] > 0 || c->observed.differs[k] > 0)
+			return true;
+	return false;
+}
+
+/* Begins where the last message ended, once around at most. */
+static void fill_split(struct app *app, struct feed_counts *out)
+{
+	uint16_t slot = app->agent.split_next;
+
+	out->is_split = true;
+	for (unsigned i = 0; i < LIM_CLUSTERS && out->n < FEED_SPLIT_MAX; i++) {
+		const struct decide_cluster *c = &app->decide.cluster[slot];
+
+		slot = (uint16_t)((slot + 1) % LIM_CLUSTERS);
+		if (!was_observed(c))
+			continue;
+		memcpy(out->of[out->n].cluster, c->name, LIM_NAME);
+		out->of[out->n++].observed = c->observed;
+	}
+	app->agent.split_next = slot;
+}
+
+void agent_stats_cb(void *arg, struct feed_counts *out)
+{
+	struct app *app = app_of(arg);
+
+	fill_all(app, &out->all);
+	fill_split(app, out);
 }
 
 void agent_count_wait(struct agent *a, int64_t ms, struct mono now)

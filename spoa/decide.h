@@ -1,9 +1,9 @@
 /*
  * decide.h - from a NOTIFY's words to a decision, by the freshest snapshot.
  *
- * Owns: what one agent remembers of each cluster: the round-robin, and since
- * when its read pool is empty. Clusters keep their places when the
- * configuration is replaced. No I/O, no log, no allocation; time comes in.
+ * Owns: what one agent remembers of each cluster: the round-robin, since when
+ * its read pool is empty, and what was observed. Clusters keep their places when
+ * the configuration is replaced. No I/O, no log, no allocation; time comes in.
  */
 #ifndef DECIDE_H
 #define DECIDE_H
@@ -37,6 +37,7 @@ struct decide_cluster {
 	struct mono write_since; /* the write target is, or is missing */
 	uint64_t pass;           /* of `snap` */
 	const struct snapshot *snap;
+	struct feed_observed observed; /* connections; stats.c counts */
 };
 
 struct decider {

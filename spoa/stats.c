@@ -41,18 +41,23 @@ void stats_ruling(struct feed_stats *s, const struct ruling *r)
 	}
 }
 
-void stats_observed(
-    struct feed_stats *s, const struct ruling *r, const struct intent *it)
+void stats_observed(struct feed_stats *s, struct decider *d,
+    const struct ruling *r, const struct intent *it)
 {
 	enum observe_kind k = observe_kind_of(it);
+	struct feed_observed *of;
 
-	assert(s != NULL && r != NULL);
+	assert(s != NULL && d != NULL && r != NULL);
 	if (!is_ruling_observed(r))
 		return;
-	if (is_observe_same(r->snap, k, &r->d))
+	of = &d->cluster[decide_slot(d, it)].observed;
+	if (is_observe_same(r->snap, k, &r->d)) {
 		s->observed_same[k]++;
-	else
+		of->same[k]++;
+	} else {
 		s->observed_differs[k]++;
+		of->differs[k]++;
+	}
 }
 
 void stats_startup(

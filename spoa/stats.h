@@ -20,9 +20,9 @@ void stats_latency(struct feed_stats *s, uint64_t n, struct dur d);
 void stats_ruling(struct feed_stats *s, const struct ruling *r);
 
 /* Counts what was decided beside what the classic way does, while that is
-   observed. */
-void stats_observed(
-    struct feed_stats *s, const struct ruling *r, const struct intent *it);
+   observed; its cluster's in the decider. */
+void stats_observed(struct feed_stats *s, struct decider *d,
+    const struct ruling *r, const struct intent *it);
 
 /* What the first bytes were: once a connection, not when it asks again. */
 void stats_startup(

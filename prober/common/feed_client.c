@@ -423,7 +423,7 @@ static void on_stats_cb(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	if (fc->cfg.stats_cb == NULL)
 		return;
-	fc->cfg.stats_cb(fc->cfg.arg, &m.u.stats);
+	fc->cfg.stats_cb(fc->cfg.arg, &m.u.counts);
 	(void)fc_send(fc, &m);
 }
 

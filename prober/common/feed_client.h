@@ -29,7 +29,7 @@ struct feed_client_cfg {
 	void (*snapshot_cb)(void *arg, const struct snapshot *snap);
 	/* When the agent's counters are wanted, once a second; may be NULL.
 	   Not called from feed_client_read(). */
-	void (*stats_cb)(void *arg, struct feed_stats *out);
+	void (*stats_cb)(void *arg, struct feed_counts *out);
 	void *arg;
 };
 

@@ -75,6 +75,8 @@ static const struct {
     FIELD(hold_recent_ms, 1),
 };
 #define STATS_FIELDS (sizeof(stats_field) / sizeof(stats_field[0]))
+_Static_assert(FEED_HEAD + sizeof(struct feed_counts) <= LIM_FEED_MSG,
+    "a STATS of as many clusters as it may have must fit one feed message");
 _Static_assert(
     sizeof(struct feed_stats) == (47 + 2 * OBSERVE_KINDS) * 8 + 4 * 4,
     "a new counter needs its line at the end of stats_field");
@@ -117,7 +119,7 @@ static void put_stats(struct wire_out *w, const struct feed_stats *s)
 	}
 }
 
-/* What is missing stays 0, what follows is of a later version. */
+/* What is missing stays 0. */
 static void get_stats(struct wire_in *r, struct feed_stats *s)
 {
 	for (size_t i = 0; i < STATS_FIELDS && r->s.len > 0; i++) {
@@ -129,7 +131,43 @@ static void get_stats(struct wire_in *r, struct feed_stats *s)
 		if (!r->ok)
 			return;
 	}
-	r->s = slice_skip(r->s, r->s.len);
+}
+
+static void put_counts(struct wire_out *w, const struct feed_counts *c)
+{
+	assert(c->n <= FEED_SPLIT_MAX);
+	put_stats(w, &c->all);
+	if (!c->is_split)
+		return;
+	wire_put(w, c->n, 2);
+	for (unsigned i = 0; i < c->n; i++) {
+		wire_put_str(w, c->of[i].cluster);
+		for (int k = 0; k < OBSERVE_KINDS; k++)
+			wire_put(w, c->of[i].observed.same[k], 8);
+		for (int k = 0; k < OBSERVE_KINDS; k++)
+			wire_put(w, c->of[i].observed.differs[k], 8);
+	}
+}
+
+/* What follows all that is known here is of a later version. */
+static void get_counts(struct wire_in *r, struct feed_counts *c)
+{
+	get_stats(r, &c->all);
+	if (!r->ok || r->s.len == 0)
+		return;
+	c->is_split = true;
+	c->n = (uint16_t)wire_get(r, 2);
+	if (c->n > FEED_SPLIT_MAX)
+		r->ok = false;
+	for (unsigned i = 0; r->ok && i < c->n; i++) {
+		wire_get_str(r, c->of[i].cluster, LIM_NAME);
+		for (int k = 0; k < OBSERVE_KINDS; k++)
+			c->of[i].observed.same[k] = wire_get(r, 8);
+		for (int k = 0; k < OBSERVE_KINDS; k++)
+			c->of[i].observed.differs[k] = wire_get(r, 8);
+	}
+	if (r->ok)
+		r->s = slice_skip(r->s, r->s.len);
 }
 
 static void put_body(struct wire_out *w, const struct feed_msg *m)
@@ -162,7 +200,7 @@ static void put_body(struct wire_out *w, const struct feed_msg *m)
 		wire_put_str(w, m->u.want.cluster);
 		return;
 	case FEED_STATS:
-		put_stats(w, &m->u.stats);
+		put_counts(w, &m->u.counts);
 		return;
 	case FEED_NONE:
 	case FEED_KIND_N:
@@ -210,7 +248,7 @@ static void get_body(struct wire_in *r, struct feed_msg *m)
 		wire_get_str(r, m->u.want.cluster, LIM_NAME);
 		return;
 	case FEED_STATS:
-		get_stats(r, &m->u.stats);
+		get_counts(r, &m->u.counts);
 		return;
 	case FEED_NONE:
 	case FEED_KIND_N:

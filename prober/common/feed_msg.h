@@ -5,8 +5,9 @@
  * reads. Byte 0 is FEED_VERSION, byte 1 the kind, then the fields in order,
  * integers big-endian. Pure, no allocation, fuzzed; a message that is not whole
  * is no message. During an upgrade both ends are of different versions for a
- * while: STATS may be shorter or longer, whole counters at its end, and only
- * ever grows there; any other change of the layout needs another FEED_VERSION.
+ * while: STATS may be shorter or longer, whole counters at its end, or those
+ * by cluster behind all of them, and only ever grows there; any other change of
+ * the layout needs another FEED_VERSION.
  *
  * Freshness by echo: the agent sends PING with a nonce; the prober answers with
  * its dirty snapshots and behind them ECHO with the same nonce and, for each
@@ -24,6 +25,7 @@
 #define FEED_VERSION 2
 #define FEED_AGE_STALE UINT32_MAX /* the verdict rests on nothing fresh */
 #define FEED_LATENCY_BUCKETS 24   /* bucket i: below 2^i us, last: above */
+#define FEED_SPLIT_MAX 64         /* clusters of one STATS */
 
 enum feed_kind {
 	FEED_NONE = 0,
@@ -86,6 +88,26 @@ struct feed_stats {
 	uint64_t hold_recent_ms;
 };
 
+/* Of one cluster: the classic way did the same, or did not. */
+struct feed_observed {
+	uint64_t same[OBSERVE_KINDS], differs[OBSERVE_KINDS];
+};
+
+/*
+ * Behind the counters of all clusters those that are kept by cluster, since the
+ * agent's start: of some clusters in each message, by turns, and of none that
+ * was never observed.
+ */
+struct feed_counts {
+	struct feed_stats all;
+	bool is_split; /* false: of an agent that does not count by cluster */
+	uint16_t n;    /* <= FEED_SPLIT_MAX */
+	struct {
+		char cluster[LIM_NAME];
+		struct feed_observed observed;
+	} of[FEED_SPLIT_MAX];
+};
+
 struct feed_msg {
 	enum feed_kind kind;
 	union {
@@ -95,7 +117,7 @@ struct feed_msg {
 		struct feed_ping ping;
 		struct feed_echo echo;
 		struct feed_want want;
-		struct feed_stats stats;
+		struct feed_counts counts;
 	} u;
 };
 

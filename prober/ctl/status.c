@@ -102,7 +102,8 @@ static void show_title(struct out *o, const cJSON *c)
 	out_part(o, OUT_PLAIN, "  scope %s  mode ", look_text(c, "scope", "?"));
 	out_part(
 	    o, strcmp(mode, "live") == 0 ? OUT_GOOD : OUT_WARN, "%s", mode);
-	if (strcmp(mode, "observe") == 0 && cJSON_IsObject(seen))
+	if (strcmp(mode, "observe") == 0 &&
+	    cJSON_IsNumber(json_get(seen, "same")))
 		out_part(o, OUT_PLAIN,
 		    " (decided as the classic way %.0f, otherwise %.0f)",
 		    look_num(seen, "same"), look_num(seen, "differs"));

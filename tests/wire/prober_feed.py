@@ -152,6 +152,60 @@ def two_clusters(folder, tmp_path):
     etcd.stop()
 
 
+def observed(prober):
+    """{cluster: (same, differs)}, and so on /metrics."""
+    found = {c["name"]: (c["observe"]["same"], c["observe"]["differs"])
+             for c in prober.topology()["clusters"]}
+    text = prober.get("/metrics")[1].decode()
+    for name, numbers in found.items():
+        for n, classic in zip(numbers, ("same", "differs")):
+            lines = [x for x in text.splitlines() if x.startswith(
+                f'patroute_cluster_observed_total{{cluster="{name}"')
+                and f'classic="{classic}"' in x]
+            assert (sum(int(x.split()[-1]) for x in lines) if lines
+                    else None) == n, lines
+    return found
+
+
+def test_c_observed_by_cluster(two_clusters):
+    """Agents' counts add up, and one's end takes its own away."""
+    prober, _ = two_clusters
+    one, two = Agent(prober.feed), Agent(prober.feed)
+    nothing = {"main": (0, 0), "other": (0, 0)}
+    assert observed(prober) == nothing
+    one.observed((3, 4, 5, 6, 7, 8), main=(1, 2, 3, 4, 5, 6))
+    wait_until(lambda: observed(prober) == {
+        "main": (6, 15), "other": (0, 0)}, "one counts")
+    two.observed((9,) * 6, other=(1, 1, 1, 2, 2, 2), gone=(7,) * 6)
+    one.observed((3, 4, 5, 6, 7, 8), other=(0, 0, 1, 0, 0, 1))
+    wait_until(lambda: observed(prober) == {
+        "main": (6, 15), "other": (4, 7)}, "both count")
+    one.close()
+    wait_until(lambda: observed(prober) == {
+        "main": (0, 0), "other": (3, 6)}, "one is gone")
+
+
+def test_c_observed_by_an_agent_of_an_earlier_version(two_clusters):
+    """It cannot say of which cluster: nobody knows."""
+    prober, _ = two_clusters
+    new, old = Agent(prober.feed), Agent(prober.feed)
+    new.observed((1,) * 6, main=(1,) * 6)
+    old.observed((1,) * 6)
+    wait_until(lambda: observed(prober) == {
+        "main": (None, None), "other": (None, None)}, "unknown")
+    old.close()
+    wait_until(lambda: observed(prober) == {
+        "main": (3, 3), "other": (0, 0)}, "known again")
+
+
+def test_c_observed_of_one_cluster_by_both_versions(prober):
+    """Where there is one it is of that."""
+    new, old = Agent(prober.feed), Agent(prober.feed)
+    new.observed((1,) * 6, main=(1,) * 6)
+    old.observed((1, 1, 1, 2, 2, 2))
+    wait_until(lambda: observed(prober) == {"main": (6, 9)}, "both count")
+
+
 def test_c_asked_for_its_age_a_verdict_changes(two_clusters):
     """Nobody but the PING has it judged; the other agent hears of it too."""
     prober, etcd = two_clusters

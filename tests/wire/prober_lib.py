@@ -331,6 +331,16 @@ class Agent:
         numbers = list(counters) + [0] * (42 - len(counters))
         self.send(self.STATS, struct.pack(">42Q4I", *numbers, 0, 0, 0, 0))
 
+    def observed(self, all_of_them, **by_cluster):
+        """STATS with six numbers of what was observed, and six of each
+        cluster; without any as agents of an earlier version say it."""
+        body = struct.pack(">42Q4I4Q6QQ", *[0] * 50, *all_of_them, 0)
+        if by_cluster:
+            body += struct.pack(">H", len(by_cluster))
+        for name, numbers in by_cluster.items():
+            body += self.text(name) + struct.pack(">6Q", *numbers)
+        self.send(self.STATS, body)
+
     def next(self):
         """(kind, body), or (0, b"") once the prober has closed."""
         try:

@@ -167,6 +167,19 @@ def leader(name, **more):
 AGE_STALE = 2 ** 32 - 1
 
 
+def by_cluster(left):
+    """{cluster: what was observed of it}: the end of a STATS."""
+    (n,), found = struct.unpack_from(">H", left), {}
+    left = left[2:]
+    for _ in range(n):
+        size = left[0]
+        found[left[1:1 + size].decode()] = struct.unpack_from(
+            ">6Q", left, 1 + size)
+        left = left[1 + size + 48:]
+    assert left == b""
+    return found
+
+
 class Prober:
     """Sends the snapshots it is told to, echoes pings, notes what comes."""
 
@@ -246,6 +259,7 @@ class Prober:
             last = "answers_lost loop_longest_us loop_turns loop_slow".split()
             stats.update(zip(last, struct.unpack_from(">4Q", body, 352)))
             stats["observed"] = struct.unpack_from(">6Q", body, 384)
+            stats["split"] = by_cluster(body[440:])
             self.stats = stats
 
     def tell(self, members, write=-1, why=None, cluster="main", planned=0,

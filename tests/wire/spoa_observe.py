@@ -31,6 +31,7 @@ def test_a_decides_and_counts(site):
     assert (f.vars["action"], f.vars["server"] in "bc") == ("observe", True)
     stats = site.stats(decisions=2, routed_write=1, routed_read=1)
     assert stats["observed"] == (1, 1, 0, 0, 0, 0)
+    assert stats["split"] == {"main": (1, 1, 0, 0, 0, 0)}
 
 
 def test_a_differences(site):

@@ -32,9 +32,9 @@ static void on_snapshot_cb(void *arg, const struct snapshot *snap)
 	f->last_seq = snap->seq;
 }
 
-static void on_stats_cb(void *arg, struct feed_stats *out)
+static void on_stats_cb(void *arg, struct feed_counts *out)
 {
-	out->decisions = ++((struct fix *)arg)->decisions;
+	out->all.decisions = ++((struct fix *)arg)->decisions;
 }
 
 static void turn(struct fix *f, int ms)
@@ -179,7 +179,7 @@ static void who_speaks_first(void **state)
 	/* And then by their clocks: a PING in 500 ms, STATS in 1 s. */
 	hear_kind(&f, FEED_PING);
 	hear_kind(&f, FEED_STATS);
-	assert_int_equal(f.in.u.stats.decisions, 1);
+	assert_int_equal(f.in.u.counts.all.decisions, 1);
 	stop(&f);
 }
 

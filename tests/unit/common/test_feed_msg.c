@@ -200,7 +200,7 @@ static void layout_of_stats(void **state)
 	struct feed_msg m = {.kind = FEED_STATS}, out;
 
 	(void)state;
-	m.u.stats = numbered();
+	m.u.counts.all = numbered();
 	assert_int_equal(feed_encode(&m, buf, sizeof(buf)), end_of(STATS_LAST));
 	assert_memory_equal(buf, "\2\7", 2);
 	for (unsigned i = 1; i <= STATS_LAST; i++) {
@@ -224,7 +224,7 @@ static void stats_of_other_versions(void **state)
 	size_t len;
 
 	(void)state;
-	m.u.stats = numbered();
+	m.u.counts.all = numbered();
 	len = feed_encode(&m, buf, sizeof(buf));
 	for (size_t n = 2, i = 1; n < len; n++) {
 		enum feed_rc rc = feed_decode(guard_put(&g, buf, n), &out);
@@ -242,13 +242,81 @@ static void stats_of_other_versions(void **state)
 		for (size_t at = n; at < len; at++)
 			assert_int_equal(again[at], 0);
 	}
+	guard_free(&g);
+}
+
+#define SPLIT_NAMES "\4main\5other"
+#define SPLIT_LEN (2 + sizeof(SPLIT_NAMES) - 1 + (size_t)2 * 6 * 8)
+
+/* A message of two clusters' counts: 58 to 63, and 64 to 69. */
+static struct feed_msg split(void)
+{
+	struct feed_msg m = {.kind = FEED_STATS,
+	    .u.counts = {.is_split = true,
+		.n = 2,
+		.of = {{"main", {{58, 59, 60}, {61, 62, 63}}},
+		    {"other", {{64, 65, 66}, {67, 68, 69}}}}}};
+
+	m.u.counts.all = numbered();
+	return m;
+}
+
+static void stats_by_cluster(void **state)
+{
+	struct feed_msg m = split(), out;
+	const unsigned char *p = buf + end_of(STATS_LAST);
+
+	(void)state;
+	assert_int_equal(
+	    feed_encode(&m, buf, sizeof(buf)), end_of(STATS_LAST) + SPLIT_LEN);
+	assert_memory_equal(p, "\0\2\4main\0\0\0\0\0\0\0\x3a", 15);
+	assert_memory_equal(p + 7 + 48, "\5other\0\0\0\0\0\0\0\x40", 14);
+	assert_int_equal(
+	    feed_decode(slice_of(buf, end_of(STATS_LAST) + SPLIT_LEN), &out),
+	    FEED_OK);
+	assert_memory_equal(&m, &out, sizeof(out));
+}
+
+/* Cut it is nothing; what follows it is of a later version. */
+static void stats_by_cluster_of_other_versions(void **state)
+{
+	struct guard g = guard_new(LIM_FEED_MSG);
+	struct feed_msg m = split(), out;
+	size_t len = feed_encode(&m, buf, sizeof(buf));
+
+	(void)state;
+	for (size_t n = end_of(STATS_LAST) + 1; n < len; n++)
+		assert_int_equal(
+		    feed_decode(guard_put(&g, buf, n), &out), FEED_BAD);
 	memset(buf + len, 0xff, sizeof(buf) - len);
 	for (size_t n = len; n <= sizeof(buf); n += 97) {
 		assert_int_equal(
 		    feed_decode(guard_put(&g, buf, n), &out), FEED_OK);
 		assert_memory_equal(&m, &out, sizeof(out));
 	}
+	/* More than a message may have: no count of ours. */
+	buf[end_of(STATS_LAST) + 1] = FEED_SPLIT_MAX + 1;
+	assert_int_equal(
+	    feed_decode(guard_put(&g, buf, sizeof(buf)), &out), FEED_BAD);
 	guard_free(&g);
+}
+
+static void stats_of_the_most_clusters_fit(void **state)
+{
+	static struct feed_msg m, out;
+	size_t len;
+
+	(void)state;
+	memset(&m, 0, sizeof(m));
+	m.kind = FEED_STATS;
+	m.u.counts.is_split = true;
+	m.u.counts.n = FEED_SPLIT_MAX;
+	for (unsigned i = 0; i < FEED_SPLIT_MAX; i++)
+		memset(m.u.counts.of[i].cluster, 'x', LIM_NAME - 1);
+	len = feed_encode(&m, buf, sizeof(buf));
+	assert_true(len > 0 && len <= LIM_FEED_MSG);
+	assert_int_equal(feed_decode(slice_of(buf, len), &out), FEED_OK);
+	assert_memory_equal(&m, &out, sizeof(out));
 }
 
 static void other_versions(void **state)
@@ -316,6 +384,9 @@ int main(void)
 	    cmocka_unit_test(layout_of_snapshot),
 	    cmocka_unit_test(layout_of_stats),
 	    cmocka_unit_test(stats_of_other_versions),
+	    cmocka_unit_test(stats_by_cluster),
+	    cmocka_unit_test(stats_by_cluster_of_other_versions),
+	    cmocka_unit_test(stats_of_the_most_clusters_fit),
 	    cmocka_unit_test(other_versions),
 	    cmocka_unit_test(unknown_kinds),
 	    cmocka_unit_test(an_echo_of_too_many),
