@@ -2,8 +2,9 @@
  * decide.h - from a NOTIFY's words to a decision, by the freshest snapshot.
  *
  * Owns: what one agent remembers of each cluster: the round-robin, since when
- * its read pool is empty, and what was observed. Clusters keep their places when
- * the configuration is replaced. No I/O, no log, no allocation; time comes in.
+ * its read pool is empty, and what was observed. Clusters keep their places
+ * when the configuration is replaced. No I/O, no log, no allocation; time comes
+ * in.
  */
 #ifndef DECIDE_H
 #define DECIDE_H
