@@ -61,24 +61,7 @@ static bool may_leave(const struct cluster *c, struct mono now)
 	    (c->conf->etcd_n == 0 || is_ev_dcs_fresh(&c->ev, &c->policy, now));
 }
 
-/* Gives: whether to look again at once. */
-static bool note(struct hapjoin *j, bool missing, struct mono now)
-{
-	if (!missing) {
-		j->fails = 0;
-		return false;
-	}
-	if (j->fails < UINT8_MAX)
-		j->fails++;
-	if (j->fails <= TRIES_AT_ONCE)
-		return true;
-	int64_t s = INT64_C(1) << (j->fails < 8 ? j->fails - TRIES_AT_ONCE : 6);
-	j->retry =
-	    mono_add(now, dur_ms((s < RETRY_MAX_S ? s : RETRY_MAX_S) * 1000));
-	return false;
-}
-
-bool hapjoin_find(struct hapjoin *j, struct cluster *c,
+void hapjoin_find(struct hapjoin *j, struct cluster *c,
     const struct snapshot *named, const struct hap_view *view,
     struct hap_cmds *out)
 {
@@ -86,9 +69,10 @@ bool hapjoin_find(struct hapjoin *j, struct cluster *c,
 	struct mono now = mono_now();
 
 	assert(j != NULL && c != NULL && named != NULL && out != NULL);
-	if (!c->conf->discover || !is_cluster_usable(c, now) ||
-	    is_mono_before(now, j->retry))
-		return false;
+	j->asked = c->conf->discover && is_cluster_usable(c, now) &&
+	    !is_mono_before(now, j->retry);
+	if (!j->asked)
+		return;
 	for (int i = 0; i < named->n; i++)
 		find_member(c, named->m[i].name, &found[i]);
 	const struct hap_words words = words_of(c);
@@ -98,7 +82,35 @@ bool hapjoin_find(struct hapjoin *j, struct cluster *c,
 	    .words = &words,
 	    .may_leave = may_leave(c, now),
 	    .patience = c->conf->leave_timeout};
-	return note(j, hap_find(&in, now, &j->mem, out), now);
+	j->begin = out->n;
+	j->found = hap_find(&in, now, &j->mem, out);
+}
+
+/* What HAProxy took is missing no more: as long as they get fewer it goes on,
+   and what had no room is not refused. */
+bool hapjoin_sent(struct hapjoin *j, unsigned fit, struct mono now)
+{
+	int64_t s;
+
+	assert(j != NULL);
+	if (!j->asked)
+		return false;
+	j->asked = false;
+	if (j->found > 0 && j->begin >= fit)
+		return true;
+	if (j->found < j->missing)
+		j->fails = 0;
+	j->missing = j->found;
+	if (j->found == 0)
+		return false;
+	if (j->fails < UINT8_MAX)
+		j->fails++;
+	if (j->fails <= TRIES_AT_ONCE)
+		return true;
+	s = INT64_C(1) << (j->fails < 8 ? j->fails - TRIES_AT_ONCE : 6);
+	j->retry =
+	    mono_add(now, dur_ms((s < RETRY_MAX_S ? s : RETRY_MAX_S) * 1000));
+	return false;
 }
 
 void hapjoin_anew(struct hapjoin *j)

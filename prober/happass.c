@@ -112,8 +112,7 @@ static void end_cluster(struct happass *p, uint16_t index)
 	}
 	p->sink.site(p->sink.arg, index);
 	queue_repairs(p, c, &p->view);
-	if (hapjoin_find(&k->join, c, &p->named, &p->view, &p->repairs))
-		p->again = true;
+	hapjoin_find(&k->join, c, &p->named, &p->view, &p->repairs);
 }
 
 static void keep_line(struct happass *p, struct slice line)
@@ -269,6 +268,9 @@ static void run_repair(struct happass *p)
 
 	if (fit < p->repairs.n)
 		p->again = true; /* the next pass sees the rest again */
+	for (uint16_t i = 0; i < p->app->cluster_n; i++)
+		if (hapjoin_sent(&p->cluster[i].join, fit, mono_now()))
+			p->again = true;
 	hapcli_begin(&p->cli);
 	for (unsigned i = 0; i < fit; i++) {
 		bool fits = hapcli_add(&p->cli, p->repairs.line[i]);

@@ -19,9 +19,10 @@ struct finding {
 	struct mono now;
 	struct hap_memory *mem;
 	struct hap_cmds *out;
-	bool missing;
+	unsigned missing;
 	unsigned begun; /* where the commands of this server begin */
 	bool cut;       /* one of them could not be said */
+	bool full;      /* for lack of room */
 };
 
 /*
@@ -32,7 +33,7 @@ struct finding {
 static void begin_group(struct finding *f)
 {
 	f->begun = f->out->n;
-	f->cut = false;
+	f->cut = f->full = false;
 }
 
 /* Gives: whether something was said. */
@@ -51,8 +52,10 @@ static void say(struct finding *f, const char *verb, enum hap_backend b,
 {
 	struct hap_cmds *out = f->out;
 
-	f->cut |= out->n == LIM_HAP_CMDS || !is_hap_safe(server) ||
-	    !is_hap_safe(f->in->snap->cluster) || strpbrk(rest, ";\n") != NULL;
+	f->cut |= !is_hap_safe(server) || !is_hap_safe(f->in->snap->cluster) ||
+	    strpbrk(rest, ";\n") != NULL;
+	if (!f->cut && out->n == LIM_HAP_CMDS)
+		f->cut = f->full = true;
 	if (f->cut)
 		return;
 	int n = snprintf(out->line[out->n], LIM_HAP_CMD, "%s %s_%s/%s%s%s",
@@ -232,7 +235,7 @@ static void find_server(struct finding *f, enum hap_backend b, int i)
 	if (r == NULL) {
 		if (b < HAP_BACKEND_N || m->rest_port != 0)
 			add_server(f, b, i);
-		f->missing |= end_group(f);
+		f->missing += end_group(f) || f->full;
 		return;
 	}
 	addr_text(m, addr);
@@ -240,7 +243,7 @@ static void find_server(struct finding *f, enum hap_backend b, int i)
 		move_server(f, r, m);
 	if (is_hap_leaving(r))
 		begin_server(f, b, server);
-	f->missing |= end_group(f) && is_hap_leaving(r);
+	f->missing += (end_group(f) || f->full) && is_hap_leaving(r);
 }
 
 /* Since when it leaves; now, if there is no room to remember it. */
@@ -321,13 +324,13 @@ static bool is_named_twice(const struct snapshot *s, int i)
 	return hap_member_of(s, s->m[i].server) != i;
 }
 
-bool hap_find(const struct hap_find_in *in, struct mono now,
+unsigned hap_find(const struct hap_find_in *in, struct mono now,
     struct hap_memory *mem, struct hap_cmds *out)
 {
 	assert(in != NULL && mem != NULL && out != NULL);
 	struct finding f = {.in = in, .now = now, .mem = mem, .out = out};
 	if (!in->view->known)
-		return false;
+		return 0;
 	for (int b = 0; b < HAP_PLACES_N; b++) {
 		if (!in->view->has[b])
 			continue;

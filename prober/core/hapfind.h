@@ -71,10 +71,11 @@ struct hap_find_in {
 };
 
 /*
- * Appends to *out what makes HAProxy's servers those of the members. Gives:
- * whether servers are missing, so that the same is due once more.
+ * Appends to *out what makes HAProxy's servers those of the members. Gives: how
+ * many servers are missing, in all backends; what of them was said, or had no
+ * room, is due once more.
  */
-bool hap_find(const struct hap_find_in *in, struct mono now,
+unsigned hap_find(const struct hap_find_in *in, struct mono now,
     struct hap_memory *mem, struct hap_cmds *out);
 
 static inline bool is_hap_ours(const struct hap_row *r)

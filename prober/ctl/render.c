@@ -284,6 +284,21 @@ bool is_render_any(const struct conf_listen *l)
 	    (l->target == INTENT_REPLICA && l->startup_options);
 }
 
+bool is_render_sync(const struct conf_listen *l)
+{
+	return l->target == INTENT_SYNC;
+}
+
+bool has_render(
+    const struct conf *c, int cluster, bool (*is)(const struct conf_listen *l))
+{
+	for (uint16_t i = 0; i < c->listen_n; i++)
+		if ((cluster == -1 || c->listen[i].cluster == cluster) &&
+		    is(&c->listen[i]))
+			return true;
+	return false;
+}
+
 uint32_t render_share(const struct conf *c, uint16_t listen)
 {
 	uint64_t left = c->haproxy.maxconn - c->haproxy.stats_maxconn;

@@ -226,20 +226,6 @@ static void put_classic(
 	put_classic_servers(s);
 }
 
-static bool is_sync(const struct conf_listen *l)
-{
-	return l->target == INTENT_SYNC;
-}
-
-static bool has(const struct site *s, bool (*is)(const struct conf_listen *l))
-{
-	for (uint16_t i = 0; i < s->conf->listen_n; i++)
-		if (s->conf->listen[i].cluster == s->index &&
-		    is(&s->conf->listen[i]))
-			return true;
-	return false;
-}
-
 static void put_classic_all(const struct site *s)
 {
 	(void)fputs("\n# The third way: HAProxy asks Patroni. /master is the "
@@ -248,9 +234,9 @@ static void put_classic_all(const struct site *s)
 	    s->f);
 	put_classic(s, "write", "/master", false);
 	put_classic(s, "read", "/replica", true);
-	if (has(s, is_render_any)) /* whoever runs */
+	if (has_render(s->conf, s->index, is_render_any)) /* whoever runs */
 		put_classic(s, "any", "/health", true);
-	if (has(s, is_sync))
+	if (has_render(s->conf, s->index, is_render_sync))
 		put_classic(s, "sync", "/sync", true);
 }
 

@@ -152,17 +152,9 @@ static bool is_write(const struct conf_listen *l)
 	return l->target == INTENT_PRIMARY;
 }
 
-static bool is_sync(const struct conf_listen *l)
-{
-	return l->target == INTENT_SYNC;
-}
-
 static bool has(const struct conf *c, bool (*is)(const struct conf_listen *l))
 {
-	for (uint16_t i = 0; i < c->listen_n; i++)
-		if (is(&c->listen[i]))
-			return true;
-	return false;
+	return has_render(c, -1, is);
 }
 
 static void put_binds(FILE *f, const struct conf *c)
@@ -255,7 +247,8 @@ static void put_acls(FILE *f, const struct conf *c)
 	    "    acl observe var(sess.patroute.action) -m str observe\n",
 	    f);
 	(void)put_names(f, c, "    acl write_port so_name", is_write, "\n");
-	(void)put_names(f, c, "    acl sync_port so_name", is_sync, "\n");
+	(void)put_names(
+	    f, c, "    acl sync_port so_name", is_render_sync, "\n");
 	(void)put_names(f, c, "    acl any_port so_name", is_render_any, "\n");
 	if (!put_names(
 		f, c, "    acl choice_port so_name", is_render_choice, "\n"))
@@ -295,7 +288,7 @@ static void put_classic(FILE *f, const struct conf *c, const char *when)
 		put_use(f, "classic_write", when, " write_port");
 	if (has(c, is_render_choice))
 		put_use(f, "classic_write", when, " choice_port asks_primary");
-	if (has(c, is_sync))
+	if (has(c, is_render_sync))
 		put_use(f, "classic_sync", when, " sync_port");
 	if (has(c, is_render_any))
 		put_use(f, "classic_any", when, " any_port");
@@ -310,7 +303,7 @@ static void put_second(FILE *f, const struct conf *c)
 	if (has(c, is_render_choice))
 		put_use(f, "write", "prober_up", " choice_port asks_primary");
 	/* Who is a synchronous standby HAProxy learns from Patroni alone. */
-	if (has(c, is_sync))
+	if (has(c, is_render_sync))
 		put_use(f, "classic_sync", "prober_up", " sync_port");
 	put_use(f, "read", "prober_up", " reads_up");
 }

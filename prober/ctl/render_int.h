@@ -42,5 +42,10 @@ void render_extra(FILE *f, const struct conf_lines *l);
 /* Is a listener of this kind among these? */
 bool is_render_choice(const struct conf_listen *l); /* a client may ask */
 bool is_render_any(const struct conf_listen *l);    /* the third way: any */
+bool is_render_sync(const struct conf_listen *l);
+
+/* Has this cluster (-1: any of them) a listener that is so? */
+bool has_render(
+    const struct conf *c, int cluster, bool (*is)(const struct conf_listen *l));
 
 #endif

@@ -206,6 +206,21 @@ def test_c_refused_is_said_once(folder, cluster, fourth):
         assert 1 <= text.count("reject haproxy answer=") <= 4, text
 
 
+def test_c_many_join_at_once(folder, cluster, fourth):
+    """More than one line of commands takes: what had no room was not refused,
+    and is not waited with (it was, for 2 and 4 s and so on)."""
+    new = {f"node{i}" for i in range(4, 32)}
+    with running(folder, cluster) as (_, (haproxy,)):
+        try:
+            for name in sorted(new):
+                cluster.etcd.put(f"members/{name}", fourth.key())
+            wait_until(lambda: all(new <= names(haproxy, p) for p in PLACES),
+                       "all joined", 5)
+        finally:
+            for name in new:
+                cluster.etcd.delete(f"members/{name}")
+
+
 def test_c_two_haproxies(folder, cluster, fourth):
     """Both have it before it is named; one that goes forbids nothing."""
     with running(folder, cluster, count=2) as (prober, (one, two)):
