@@ -119,17 +119,21 @@ def a_switchover(site, wait_until):
     argv = ["env", f"PGPASSWORD={config.PASSWORD}", "psql", "-XAtqc",
             "SELECT 1", f"host={site.address} port=5000 "
             f"user={config.SUPERUSER} connect_timeout=2"]
+
+    def write():
+        site.lab.exec(hosts.CLIENT, argv, check=False)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         change = pool.submit(site.lab.switchover)
         while not change.done():
-            site.lab.exec(hosts.CLIENT, argv, check=False)
+            write()
         change.result()
     events, report = STEPS[5]
     wait_until("connections that differ are counted", 5,
                lambda: status(site)["observe"]["differs"] > before)
     wait_until("the classic way differs", 10, lambda: "the classic way sends "
                "writes to" in site.run(events))
-    wait_until("the report", 20, lambda: "classic" in site.run(
+    # It waits for the first connection that was decided for the new leader.
+    wait_until("the report", 20, lambda: write() or "classic way" in site.run(
         f"{report} || true"))
     print(site.run(events), site.run(report), sep="\n")
 
