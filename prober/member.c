@@ -79,6 +79,8 @@ void member_ask(
 {
 	if (due->sql) {
 		m->slot.last_sql = now;
+		if (due->hurried)
+			m->slot.hurried = now;
 		(void)pg_probe_ask(m->sql);
 	}
 	if (due->rest) {

@@ -7,6 +7,7 @@
 
 #define STEADY_MS 1000
 #define FAST_MS 20
+#define HURRY_MS 1
 #define REST_MIN_MS 500 /* two a second */
 /* A connection that is lost again and again for this long is asked for once a
    second, as any other that is away. */
@@ -135,14 +136,33 @@ static struct dur put(
 	return a->busy ? a->every : left(a, phase, now);
 }
 
+/*
+ * A kept connection that ends while it is asked has just been asked: what the
+ * end means is not put off by that. Somebody who ends each of them, does not
+ * have us log in all the time.
+ */
+static bool is_hurried(
+    const struct tick_slot *s, const struct tick_in *in, struct mono now)
+{
+	return in->retry && !is_mono_fresh(s->hurried, dur_ms(LOST_MS), now);
+}
+
+static struct dur sql_every(const struct tick_in *in, bool hurried)
+{
+	if (hurried)
+		return dur_ms(HURRY_MS);
+	return dur_ms(in->fast || in->retry ? FAST_MS : STEADY_MS);
+}
+
 struct tick_out tick_decide(
     const struct tick_slot *s, const struct tick_in *in, struct mono now)
 {
 	struct tick_out out = {0};
 
 	assert(s != NULL && in != NULL);
+	bool hurried = is_hurried(s, in, now);
 	struct asking sql = {.last = s->last_sql,
-	    .every = dur_ms(in->fast || in->retry ? FAST_MS : STEADY_MS),
+	    .every = sql_every(in, hurried),
 	    .apart = dur_ms(FAST_MS),
 	    .busy = in->sql_busy};
 	struct asking rest = {.last = s->last_rest,
@@ -153,6 +173,7 @@ struct tick_out tick_decide(
 	struct dur a = put(&sql, s->phase, now, &out.sql);
 	struct dur b = put(&rest, s->phase, now, &out.rest);
 
+	out.hurried = out.sql && hurried;
 	out.next = a.us < b.us ? a : b;
 	return out;
 }

@@ -25,6 +25,7 @@
 struct tick_slot {
 	struct dur phase;                /* tick_phase()'s */
 	struct mono last_sql, last_rest; /* when it was asked last */
+	struct mono hurried; /* when SQL was repeated at once last */
 };
 
 struct tick_in {
@@ -37,12 +38,14 @@ struct tick_in {
 
 struct tick_out {
 	bool sql, rest;  /* ask now */
+	bool hurried;    /* and this SQL is one repeated at once */
 	struct dur next; /* look again after this, > 0 */
 };
 
 /*
  * Fills what evidence says of this member's need: fast, retry, rest_retry and
- * alone. A question is repeated at once after one lost probe, not after many.
+ * alone. A question is repeated after one lost probe, not after many: at once,
+ * however short ago the last one was, twice a second at most, else every 20 ms.
  */
 void tick_needs(const struct cluster_ev *ev, int member,
     const struct policy *pol, struct mono now, struct tick_in *in);

@@ -15,7 +15,8 @@ failovers    the leader's postmaster killed, again and again
 switchovers  planned, with new connections on 5000 and 5001 all the time
 probes       a lost probe, the server alive
 pool         50 clients that stay, the leader killed; the classic way beside
-sessions     on a former leader: when they end, with and without reloads
+sessions     on a former leader: when they end, with and without reloads;
+             the classic way beside
 held         1,000 clients at once, while there is no leader for 5 s
 own-writes, own-writes-healthy  a read that names the LSN of a write before it
 """
@@ -137,7 +138,7 @@ def main(argv):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     kind = KINDS[args.kind]
     args.n = args.n or kind.n
-    path = args.out or f"{args.kind}.jsonl"
+    path = args.out = args.out or f"{args.kind}.jsonl"
     try:
         if not args.judge:
             run(kind, args, path)

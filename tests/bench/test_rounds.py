@@ -1,5 +1,6 @@
 """How rounds.py judges: on lines made by hand."""
 
+import collections
 import json
 import pathlib
 import sys
@@ -14,6 +15,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e"),
 import rounds  # noqa: E402
 import rounds_bounds  # noqa: E402
 import rounds_held  # noqa: E402
+import rounds_sessions  # noqa: E402
 from history import MS  # noqa: E402
 
 
@@ -90,3 +92,53 @@ def test_order_of_the_held():
     # Let go in one turn.
     assert rounds_held.order([client(10, 72)] + served[1:]) == 10 * MS
     assert rounds_held.order([client(10, 61)] + served[1:]) == 0
+
+
+def way(**more):
+    """One way's sessions on a former leader."""
+    return {"n": 2, "closed_ms": [-9000.0, 3.5], "statements": 40, "late": 0,
+            "latest_ms": None, **more}
+
+
+def death(**more):
+    """A death of the leader's host; the classic way is as it may be."""
+    return {"invalid": [], "event": "kill", "reloaded": True, "stall_ms": 1.0,
+            "write": way(), "mixed": way(),
+            "classic-write": way(closed_ms=[700.0, None], late=3), **more}
+
+
+def met_of(lines):
+    """{what: met} of the bounds on sessions."""
+    return {what: met for what, _, _, met in rounds_sessions.bounds(lines)}
+
+
+def test_sessions_that_end_in_time():
+    assert False not in met_of([death()] * 5).values()
+    said = {what: value for what, value, *_
+            in rounds_sessions.bounds([death()] * 5)}
+    assert said["kill after reloads: classic: left open"] == 5
+    assert said["kill after reloads: ours: closed after the key, most ms"] \
+        == 3.5
+
+
+@pytest.mark.parametrize("what, broken", [
+    ("ours: closed after the key, most ms", way(closed_ms=[1.0, 100.1])),
+    ("ours: left open", way(closed_ms=[1.0, None])),
+    ("ours: statements executed too late", way(late=1))])
+def test_one_session_breaks_a_bound(what, broken):
+    assert met_of([death()] * 4 + [death(mixed=broken)])[what] is False
+
+
+def test_sessions_go_on_with_what_is_least_done(tmp_path):
+    path = tmp_path / "rounds.jsonl"
+    plan = collections.Counter()
+    for _ in range(rounds_sessions.SESSIONS.n):
+        event, reloaded = rounds_sessions.wanted(path)
+        plan[event, reloaded] += 1
+        with open(path, "a", encoding="utf-8") as file:
+            for why in (["the machine stood still"], []):
+                file.write(json.dumps(death(event=event, reloaded=reloaded,
+                                            invalid=why)) + "\n")
+    assert plan == {(event, reloaded): n for event, n
+                    in rounds_sessions.WANTED.items()
+                    for reloaded in (False, True)}

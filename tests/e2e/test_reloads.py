@@ -1,8 +1,8 @@
 """
 I17 while everything of ours comes and goes: HAProxy's reloads, restarts of
-agent and prober in random order under 500 connections a second close no
-session and fail no connection that the classic ports of that HAProxy served.
-RELOADS_S seconds of it (300), by hand; SEED repeats an order.
+agent and prober, upgrades of both in random order under 500 connections a
+second close no session and fail no connection that the classic ports of that
+HAProxy served. RELOADS_S seconds of it (300), by hand; SEED repeats an order.
 """
 
 import os
@@ -15,6 +15,7 @@ import measures
 import path
 import pytest
 import test_harm
+from history import MS
 from invariants import demand
 from meter import Meter
 from test_harm import CONTROL, HAP, IDLE, OURS
@@ -34,10 +35,19 @@ def address_fixture(session_lab):
         yield session_lab.host(HAP).address
 
 
+def upgrade(lab):
+    """As a package does it: both are stopped, then both start."""
+    with lab.locked():
+        for program in ("agent", "prober"):
+            assert lab.machine(HAP).stop_program(program, 10)
+    lab.start(HAP)
+
+
 ACTS = {
     "reload": lambda lab: lab.reload(HAP),
     "agent": lambda lab: lab.restart_program(HAP, "agent"),
     "prober": lambda lab: lab.restart_program(HAP, "prober"),
+    "upgrade": upgrade,
 }
 
 
@@ -45,6 +55,20 @@ def dealt(dice):
     """Every act once in each round, in an order of the round's own."""
     while True:
         yield from dice.sample(list(ACTS), len(ACTS))
+
+
+def befell(h, line):
+    """One that failed: how, how long after what was done, and how many of
+    the classic port's at that time were served."""
+    act = max((mark for mark in h.marks if mark["at"] <= line["start"]),
+              key=lambda mark: mark["at"], default=h.marks[0])
+    beside = [t["rc"] == "ok" for t in h.of(
+        CONTROL[line["label"]], line["due"] - 50 * MS, line["due"] + 50 * MS)]
+    return {"label": line["label"], "rc": line["rc"],
+            "state": line.get("state"), "after": act.get("text"),
+            "ms": (line["start"] - act["at"]) // MS,
+            "took_ms": (line["at"] - line["start"]) // MS,
+            "classic": f"{sum(beside)} of {len(beside)}"}
 
 
 def test_reloads_and_restarts(lab, address, tmp_path):
@@ -58,6 +82,7 @@ def test_reloads_and_restarts(lab, address, tmp_path):
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             act = next(acts)
+            m.mark("act", act)
             ACTS[act](lab)
             done[act] += 1
             m.run(dice.uniform(0.2, 4))
@@ -71,6 +96,10 @@ def test_reloads_and_restarts(lab, address, tmp_path):
                         for each in h.labels()},
              "misrouted": {each: measures.misrouted(h, each)["n"]
                            for each in h.labels()},
+             "longest_ms": {each: measures.longest_wait(h, each) // MS
+                            for each in h.labels()},
+             "wrong": [befell(h, t) for each in OURS for t in h.of(each)
+                       if t["rc"] not in ("ok", "unfinished")],
              "invalid": measures.invalid(h)}
     print(found)
     assert min(done.values()) > 0

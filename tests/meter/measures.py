@@ -195,17 +195,22 @@ def longest_gap(h, label):
     return max((b - a for a, b in zip(points, points[1:])), default=None)
 
 
+def on_old_leader(h, label):
+    """The sessions that sat on the old leader at the event."""
+    at, old = event_at(h), old_leader(h)
+    return [s for s in h.sessions.values()
+            if s.label == label and s.opened and s.open["at"] <= at
+            and h.member(s.open) == old
+            and (s.closed_at is None or s.closed_at > at)]
+
+
 def old_sessions(h, label):
     """When sessions that sat on the old leader at the event were closed.
 
     Gives {"n", "open" (never closed), "after_event" (last one),
     "after_lost", "after_named" (last one, behind the key's events)}.
     """
-    at, old = event_at(h), old_leader(h)
-    there = [s for s in h.sessions.values()
-             if s.label == label and s.opened and s.open["at"] <= at
-             and h.member(s.open) == old
-             and (s.closed_at is None or s.closed_at > at)]
+    at, there = event_at(h), on_old_leader(h, label)
     closed = [s.closed_at for s in there if s.closed_at is not None]
     last, named = max(closed, default=None), key_named(h)
     return {"n": len(there), "open": len(there) - len(closed),

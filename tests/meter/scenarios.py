@@ -99,17 +99,18 @@ def wait_healthy(lab, seconds=HEALTHY_WAIT):
 
 
 def run_once(lab, name, targets, path, *, before=3.0, after=12.0,
-             through=0.0, prepare=None, **options):
+             through=0.0, prepare=None, settle=wait_healthy, **options):
     """One run; its History.
 
     after: seconds measured behind the new leader's becoming writable.
     through: seconds measured on behind the undoing (a thaw is an event of
     its own); the measures end at the mark `undo`, the invariants do not.
     prepare(lab, meter): called before the steady traffic is counted.
+    settle(lab): makes sure that the lab is healthy, before and after.
     options: Meter's.
     """
     scenario = SCENARIOS[name]
-    wait_healthy(lab)
+    settle(lab)
     leader = lab.leader()
     undone = scenario.undo is None
     try:
@@ -131,7 +132,7 @@ def run_once(lab, name, targets, path, *, before=3.0, after=12.0,
     finally:
         if not undone:
             _undo(scenario, lab, leader)
-    wait_healthy(lab)
+    settle(lab)
     return m.history
 
 

@@ -142,43 +142,91 @@ def choose(stacks):
     return rest + dice.sample(heap, min(len(heap), most - len(rest)))
 
 
-def each(torture, scenario, name):
-    """Every stack once; what went wrong is printed with its stacks."""
-    base = 0
-    for _ in range(3):
-        torture.arm()
-        scenario()
-        torture.collect()
-        base = max(base, torture.live())
-    chosen = choose(torture.stacks)
-    wrong, theirs, missed, began = [], 0, 0, time.monotonic()
-    for stack in chosen:
-        torture.arm(stack)
-        try:
-            whole = scenario()
-            if torture.failed() == 0:
-                missed += 1
-            elif whole and torture.live() > base + LEAK:
-                raise AssertionError(f"{torture.live() - base} blocks more")
-        except (AssertionError, OSError) as e:
-            # Nothing failed, and it was waited for in vain: the machine stood
-            # still. An end or a wrong route is none the less one.
-            if torture.failed() == 0 and is_late(e):
-                missed += 1
-                continue
-            if isinstance(e, Died) and torture.is_theirs():
-                theirs += 1
-                continue
-            wrong.append(f"{torture.stacks[stack]} {stack:x}: "
+class Notes:
+    """What became of each stack. In the file that TORTURE_NOTES names they
+    outlive the run: one that TORTURE_S seconds ended goes on where it was, as
+    long as the programs are the same."""
+
+    def __init__(self, name):
+        self.path = os.environ.get("TORTURE_NOTES")
+        self.path = self.path and f"{self.path}.{name}"
+        self.of = {}
+        if self.path and os.path.exists(self.path):
+            with open(self.path, encoding="utf-8") as f:
+                lines = [line.split() for line in f]
+            self.of = {int(stack, 16): what for stack, what in lines}
+
+    def put(self, stack, what):
+        self.of[stack] = what
+        if self.path:
+            with open(self.path, "a", encoding="utf-8") as f:
+                f.write(f"{stack:x} {what}\n")
+
+    def count(self, what):
+        return sum(each == what for each in self.of.values())
+
+
+def once(torture, scenario, stack, base):
+    """That stack's call fails. Gives: ok, missed (it did not come to pass),
+    theirs (a library ended the program) or wrong, and then why."""
+    torture.arm(stack)
+    try:
+        whole = scenario()
+        if torture.failed() == 0:
+            return "missed", ""
+        if whole and torture.live() > base + LEAK:
+            raise AssertionError(f"{torture.live() - base} blocks more")
+        return "ok", ""
+    except (AssertionError, OSError) as e:
+        # Nothing failed, and it was waited for in vain: the machine stood
+        # still. An end or a wrong route is none the less one.
+        if torture.failed() == 0 and is_late(e):
+            return "missed", ""
+        if isinstance(e, Died) and torture.is_theirs():
+            return "theirs", ""
+        return "wrong", (f"{torture.stacks[stack]} {stack:x}: "
                          f"{type(e).__name__} {str(e)[:1500]}\n"
                          f"{torture.report.read_text()}")
-            print(wrong[-1], flush=True)
+
+
+def known(torture, scenario):
+    """Notes every stack. Gives: the blocks that a life leaves behind."""
+    base, lives = 0, 0
+    for _ in range(3 * 5):      # a machine that stands still is forgiven
+        torture.arm()
+        with contextlib.suppress(AssertionError):
+            scenario()
+            torture.collect()
+            base = max(base, torture.live())
+            lives += 1
+        if lives == 3:
+            return base
+    raise AssertionError(f"{lives} of 15 lives went well")
+
+
+def each(torture, scenario, name):
+    """Every stack once; what went wrong is printed with its stacks."""
+    base, notes, began = known(torture, scenario), Notes(name), time.monotonic()
+    chosen = choose(torture.stacks)
+    end = began + float(os.environ.get("TORTURE_S", "inf"))
+    for stack in chosen:
+        if stack in notes.of or time.monotonic() > end:
+            continue
+        what, why = once(torture, scenario, stack, base)
+        notes.put(stack, what)
+        if why:
+            print(why, flush=True)
+    left = sum(stack not in notes.of for stack in chosen)
     kinds = {c: sum(torture.stacks[s] == c for s in chosen) for c in CALLS}
-    print(f"{name}: {len(chosen)} of {len(torture.stacks)} stacks {kinds}, "
-          f"{missed} not met again, {theirs} ended by a library, "
-          f"{len(wrong)} wrong, {time.monotonic() - began:.0f} s")
-    assert len(chosen) > 50 and missed < len(chosen) // 4
-    assert not wrong, f"{len(wrong)} wrong, see above"
+    print(f"{name}: {len(notes.of)} stacks, of {len(torture.stacks)} now "
+          f"{kinds}, {notes.count('missed')} not met again, "
+          f"{notes.count('theirs')} ended by a library, "
+          f"{notes.count('wrong')} wrong, {left} left, "
+          f"{time.monotonic() - began:.0f} s")
+    assert left == 0, f"{left} stacks are left: go on"
+    assert len(notes.of) > 50
+    assert notes.count("missed") < len(notes.of) // 4
+    assert not notes.count("wrong"), "see above"
 
 
 # --- the agent ----------------------------------------------------------------

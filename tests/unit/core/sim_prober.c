@@ -97,6 +97,8 @@ static void tick(struct sim *s, int i)
 	out = tick_decide(&m->slot, &in, at(s->now));
 	if (out.sql) {
 		m->slot.last_sql = at(s->now);
+		if (out.hurried)
+			m->slot.hurried = at(s->now);
 		ask(s, i, EV_SQL);
 	}
 	if (out.rest) {

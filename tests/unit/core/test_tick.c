@@ -13,6 +13,8 @@ static struct tick_out decide(
 	assert_true(out.next.us > 0);
 	if (out.sql)
 		s->last_sql = at(ms);
+	if (out.hurried)
+		s->hurried = at(ms);
 	if (out.rest)
 		s->last_rest = at(ms);
 	return out;
@@ -89,6 +91,24 @@ static void fast_is_20_ms_by_sql_alone(void **state)
 	}
 	assert_int_equal(sql, 100);
 	assert_int_equal(rest, 2);
+}
+
+/* What was asked 5 ms ago does not put it off; the next ones wait. */
+static void a_lost_probe_is_repeated_at_once(void **state)
+{
+	struct tick_slot s = {.last_sql = at(1000), .last_rest = at(1000)};
+	const struct tick_in in = {.retry = true}, steady = {0};
+	int sql = 0;
+
+	(void)state;
+	assert_false(decide(&s, &steady, 1005).sql);
+	assert_true(decide(&s, &in, 1005).sql);
+	assert_false(decide(&s, &in, 1024).sql);
+	assert_true(decide(&s, &in, 1025).sql);
+	/* Ended again and again: 50 a second, and two that were not put off. */
+	for (int64_t ms = 1026; ms < 2026; ms++)
+		sql += decide(&s, &in, ms).sql;
+	assert_in_range(sql, 50, 52);
 }
 
 static void one_in_flight_is_enough(void **state)
@@ -351,6 +371,7 @@ int main(void)
 	    cmocka_unit_test(steady_is_once_a_second),
 	    cmocka_unit_test(no_question_waits_longer_than_a_second),
 	    cmocka_unit_test(fast_is_20_ms_by_sql_alone),
+	    cmocka_unit_test(a_lost_probe_is_repeated_at_once),
 	    cmocka_unit_test(one_in_flight_is_enough),
 	    cmocka_unit_test(rest_is_never_asked_more_than_twice_a_second),
 	    cmocka_unit_test(phases_are_spread),
