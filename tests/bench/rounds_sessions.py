@@ -27,7 +27,7 @@ OURS, CLASSIC = ("write", "mixed"), ("classic-write",)
 WANTED = {"switchover": 10, "kill": 5, "freeze": 5, "freeze-patroni": 2}
 RELOADS = 2
 AFTER_NAMED_MS = 100
-EVERY_MS = 80                   # new connections: what makes a round valid
+EVERY_MS = 55                   # new connections: what makes a round valid
 BUSY_EVERY_MS = 50
 SETTLE_S = 25.0
 
@@ -101,12 +101,17 @@ def _found(h, label):
             "latest_ms": ms(max(late, default=None))}
 
 
+def _targets():
+    return [each for each in path.targets(EVERY_MS, mixed=True)
+            if each.label in (*OURS, *CLASSIC)]
+
+
 def one(lab, file, folder):
     """One event; when the old leader's sessions ended."""
     event, reloaded = wanted(file)
     h = scenarios.run_once(
-        lab, event, path.targets(EVERY_MS, mixed=True),
-        os.path.join(folder, "h.jsonl"), after=3.0, before=0.5,
+        lab, event, _targets(),
+        os.path.join(folder, "h.jsonl"), after=1.5, before=0.5,
         idle=0, busy=0, settle=settle,
         prepare=_sessions(RELOADS if reloaded else 0),
         through=3.0 if event.startswith("freeze") else 0.0)
