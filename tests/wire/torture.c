@@ -155,6 +155,7 @@ __attribute__((constructor)) static void begin(void)
 	(void)signal(SIGABRT, on_crash);
 	(void)signal(SIGSEGV, on_crash);
 	(void)signal(SIGBUS, on_crash);
+	(void)signal(SIGFPE, on_crash);
 	(void)pthread_atfork(NULL, NULL, on_fork);
 	inside = false;
 	shared = p;
