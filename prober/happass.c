@@ -338,7 +338,6 @@ void happass_init(struct happass *p, struct app *app, const char *path,
 
 	assert(p != NULL && app != NULL && sink->begins != NULL);
 	assert(sink->site != NULL && sink->all != NULL);
-	memset(p, 0, sizeof(*p));
 	p->magic = HAPPASS_MAGIC;
 	p->app = app;
 	p->sink = *sink;

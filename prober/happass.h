@@ -74,8 +74,9 @@ struct happass {
 	struct mono said_at;
 };
 
-/* Needs: p is the caller's memory; path and app outlive it. The first pass
-   begins in the first turn of the loop. The sink must not end p. */
+/* Needs: p is the caller's memory, zeroed; path and app outlive it. It is 3 MiB
+   of which one cluster takes little: what is never written has no page. The
+   first pass begins in the first turn of the loop. The sink must not end p. */
 void happass_init(struct happass *p, struct app *app, const char *path,
     const struct happass_sink *sink);
 void happass_stop(struct happass *p);

@@ -108,6 +108,8 @@ def test_from_the_classic_file(site, wait_until, source):
     begin(site, source, said)
     print(f"it observes after {time.monotonic() - began:.1f} s")
     assert status(site)["mode"] == "observe"
+    # Of a HAProxy that has just started the classic way takes all for up.
+    wait_until("the classic way's checks", 15, lambda: is_right(site))
     if source == FROM:
         a_switchover(site, wait_until)
     there_and_back(site, wait_until)
@@ -152,7 +154,6 @@ def there_and_back(site, wait_until):
         for port in PORTS:
             wait_until(f"{port} {mode}", 5, lambda p=port, r=routes:
                        route_of(site, p) == [r[p]])
-        # Of a HAProxy that has just started the classic way takes all for up.
         wait_until(f"its checks, {mode}", 15, lambda: is_right(site))
         recovery = held.open()
         assert recovery[5000] is False and recovery[5001] is True

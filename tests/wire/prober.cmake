@@ -11,6 +11,7 @@ patroute_pytest(wire_prober_page wire 60 prober_page.py)
 # In Chromium, which is dear to install: by hand.
 patroute_pytest(page_browser slow 300 page_browser.py)
 patroute_pytest(wire_prober_control wire 180 prober_control.py)
+patroute_pytest(wire_prober_control_lost wire 180 prober_control_lost.py)
 patroute_pytest(wire_prober_discovery wire 120 prober_discovery.py)
 patroute_pytest(wire_prober_clusters wire 60 prober_clusters.py)
 # By hand: 30 s until a member counts as gone.
