@@ -45,7 +45,7 @@ struct conf_cluster {
 	char probe_sslkey[LIM_TEXT];
 	char rest_ca[LIM_TEXT], rest_cert[LIM_TEXT], rest_key[LIM_TEXT];
 	char rest_auth[LIM_TEXT]; /* a file: USER:PASSWORD, owner-only */
-	struct dur max_age_dcs, max_age_rest, max_age_sql; /* 3 s, 2 s, 2 s */
+	struct dur max_age_dcs, max_age_rest, max_age_sql; /* 3 s, 3 s, 2 s */
 	struct dur fence, silence, silence_close;          /* 30 s, 2 s, 10 s */
 	struct dur follow_grace;                           /* 10 s */
 	struct conf_lag max_lag;                           /* 16 MB, any ms */

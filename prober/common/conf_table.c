@@ -166,8 +166,9 @@ static const struct conf_key keys[] = {
 	CLUSTER(max_age_dcs), 2500 * MS, MINUTE, NULL, "3s",
 	"How old the DCS's word may be and still count."},
     {"cluster", "max_age_rest", CONF_DURATION, false, false,
-	CLUSTER(max_age_rest), 2 * SEC, MINUTE, NULL, "2s",
-	"Likewise for Patroni's REST API."},
+	CLUSTER(max_age_rest), 2 * SEC, MINUTE, NULL, "3s",
+	"Likewise for Patroni's REST API. From 3s on a member that answers "
+	"by SQL is asked by REST every other second, below it each second."},
     {"cluster", "max_age_sql", CONF_DURATION, false, false,
 	CLUSTER(max_age_sql), 2 * SEC, MINUTE, NULL, "2s",
 	"Likewise for PostgreSQL's answers."},

@@ -6,8 +6,10 @@
 #include <assert.h>
 
 #define STEADY_MS 1000
+#define CALM_MS 2000
 #define FAST_MS 20
 #define HURRY_MS 1
+#define LATE_MS 20      /* the loop, at most, as a rule */
 #define REST_MIN_MS 500 /* two a second */
 /* A connection that is lost again and again for this long is asked for once a
    second, as any other that is away. */
@@ -55,6 +57,20 @@ static bool is_fast(const struct cluster_ev *ev, int member,
 	    !is_ev_dcs_fresh(ev, pol, now);
 }
 
+/*
+ * Its last two answers were good ones and say nothing new. A lost question is
+ * repeated within TICK_DEADLINE_MS, and then the answer before is still fresh.
+ */
+static bool is_calm(const struct cluster_ev *ev, const struct ev_member *m,
+    const struct policy *pol, struct mono now)
+{
+	return ev->confirmed >= 0 && !is_ev_transition(ev, now) &&
+	    m->sql_slot.rc == EV_RC_OK && m->rest_slot.rc == EV_RC_OK &&
+	    m->rest.role ==
+	    (m->sql.in_recovery ? EV_ROLE_REPLICA : EV_ROLE_PRIMARY) &&
+	    pol->max_age_rest.us >= dur_ms(CALM_MS + STEADY_MS).us;
+}
+
 void tick_needs(const struct cluster_ev *ev, int member,
     const struct policy *pol, struct mono now, struct tick_in *in)
 {
@@ -68,6 +84,7 @@ void tick_needs(const struct cluster_ev *ev, int member,
 	in->rest_retry = is_retry(&m->rest_slot);
 	in->alone = is_tick_primary(ev, pol, now) || !ev->sql_configured ||
 	    is_mono_before(m->sql_slot.ok_at, m->sql_slot.alive_at);
+	in->calm = !in->alone && is_calm(ev, m, pol, now);
 }
 
 bool is_tick_primary(
@@ -98,17 +115,28 @@ struct asking {
 
 /*
  * The first instant of the member's phase that is far enough from the last; one
- * more question comes in between where that would be more than a second.
+ * more question comes in between where that would be more than its period, and
+ * so early that the loop may be late with it and still be in time for the next.
  */
 static struct mono in_phase(const struct asking *a, struct dur phase)
 {
-	int64_t second = dur_ms(STEADY_MS).us;
 	int64_t from = a->last.us + a->apart.us - 1 - phase.us;
-	int64_t due = from - from % second + second + phase.us;
+	int64_t due = from - from % a->every.us + a->every.us + phase.us;
+	int64_t late = a->every.us - 2 * a->apart.us;
 
-	if (due - a->last.us > second)
-		due -= a->apart.us;
+	if (late > dur_ms(LATE_MS).us)
+		late = dur_ms(LATE_MS).us;
+	if (due - a->last.us > a->every.us)
+		due -= a->apart.us + late;
 	return (struct mono){due};
+}
+
+/* Half of the members have their question in the other of two seconds. */
+static struct dur calm_phase(struct dur phase)
+{
+	return phase.us / 1000 % 2 == 0
+	    ? phase
+	    : dur_us(phase.us + dur_ms(STEADY_MS).us);
 }
 
 /* Time left until the next question; 0 if it is due, or was never put. */
@@ -122,6 +150,8 @@ static struct dur left(
 		return dur_us(0);
 	if (a->every.us == dur_ms(STEADY_MS).us)
 		due = in_phase(a, phase);
+	else if (a->every.us == dur_ms(CALM_MS).us)
+		due = in_phase(a, calm_phase(phase));
 	d = mono_sub(due, now);
 	return d.us > 0 ? d : dur_us(0);
 }
@@ -154,6 +184,13 @@ static struct dur sql_every(const struct tick_in *in, bool hurried)
 	return dur_ms(in->fast || in->retry ? FAST_MS : STEADY_MS);
 }
 
+static struct dur rest_every(const struct tick_in *in)
+{
+	if (in->alone || in->rest_retry)
+		return dur_ms(REST_MIN_MS);
+	return dur_ms(in->calm ? CALM_MS : STEADY_MS);
+}
+
 struct tick_out tick_decide(
     const struct tick_slot *s, const struct tick_in *in, struct mono now)
 {
@@ -166,8 +203,7 @@ struct tick_out tick_decide(
 	    .apart = dur_ms(FAST_MS),
 	    .busy = in->sql_busy};
 	struct asking rest = {.last = s->last_rest,
-	    .every =
-		dur_ms(in->alone || in->rest_retry ? REST_MIN_MS : STEADY_MS),
+	    .every = rest_every(in),
 	    .apart = dur_ms(REST_MIN_MS),
 	    .busy = in->rest_busy};
 	struct dur a = put(&sql, s->phase, now, &out.sql);

@@ -1,9 +1,11 @@
 /*
  * tick.h - whom to ask next, and when.
  *
- * Steady: each member once a second over REST and SQL, in its own phase of the
+ * Steady: each member once a second over SQL and REST, in its own phase of the
  * second, to which it also comes back after a pause in which all fell due; one
  * more question on the way there, so that none is later than a second.
+ * Calm: REST every other second, where SQL answers all along and both speak
+ * for the same; each answer costs Patroni a connection, and by TLS a handshake.
  * Fast: SQL every 20 ms while a transition is under way or a connection waits.
  * Members that are away are asked each second (never slower: they may be the
  * next leader), and those that SQL cannot tell of (authentication, full, TLS)
@@ -34,6 +36,7 @@ struct tick_in {
 	bool retry;               /* a probe was lost: ask again at once */
 	bool rest_retry;          /* likewise, of REST */
 	bool alone;               /* REST is all there is: twice a second */
+	bool calm;                /* SQL speaks for it: REST half as often */
 };
 
 struct tick_out {
@@ -43,9 +46,10 @@ struct tick_out {
 };
 
 /*
- * Fills what evidence says of this member's need: fast, retry, rest_retry and
- * alone. A question is repeated after one lost probe, not after many: at once,
- * however short ago the last one was, twice a second at most, else every 20 ms.
+ * Fills what evidence says of this member's need: fast, retry, rest_retry,
+ * alone and calm. A question is repeated after one lost probe, not after many:
+ * at once, however short ago the last one was, twice a second at most, else
+ * every 20 ms. Never calm where max_age_rest is less than 3 s.
  */
 void tick_needs(const struct cluster_ev *ev, int member,
     const struct policy *pol, struct mono now, struct tick_in *in);

@@ -59,7 +59,8 @@ static void begin(struct judge *j, bool has_dcs, bool has_sql)
 		abort();
 	memcpy(j->conf.name, "main", 5);
 	j->conf.max_age_dcs = dur_ms(3000);
-	j->conf.max_age_rest = j->conf.max_age_sql = dur_ms(2000);
+	j->conf.max_age_rest = dur_ms(3000);
+	j->conf.max_age_sql = dur_ms(2000);
 	j->conf.fence = dur_ms(30000);
 	j->conf.silence = dur_ms(2000);
 	j->conf.silence_close = j->conf.follow_grace = dur_ms(10000);

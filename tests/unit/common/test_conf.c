@@ -23,7 +23,7 @@ static void defaults(void **state)
 	assert_string_equal(cl->probe_user, "");
 	assert_string_equal(cl->probe_dbname, "postgres");
 	assert_int_equal(cl->max_age_dcs.us, 3000000);
-	assert_int_equal(cl->max_age_rest.us, 2000000);
+	assert_int_equal(cl->max_age_rest.us, 3000000);
 	assert_int_equal(cl->max_age_sql.us, 2000000);
 	assert_int_equal(cl->fence.us, 30000000);
 	assert_int_equal(cl->silence.us, 2000000);

@@ -50,13 +50,13 @@ static void without_the_dcs_patroni_says_who_is_sync(void **state)
 	assert_int_equal(w.snap.m[B].role, SNAP_ROLE_SYNC);
 	assert_int_equal(w.snap.m[C].role, SNAP_ROLE_REPLICA);
 	/* An old word is none. */
-	world_poll_sql(&w, B, at(1990));
-	(void)world_judge(&w, at(2005));
+	world_poll_sql(&w, B, at(2990));
+	(void)world_judge(&w, at(3005));
 	assert_int_equal(w.snap.m[B].role, SNAP_ROLE_REPLICA);
 	/* Where the DCS was read, its key says it. */
-	world_key(&w, A, at(2005));
-	world_poll(&w, at(2010));
-	(void)world_judge(&w, at(2010));
+	world_key(&w, A, at(3005));
+	world_poll(&w, at(3010));
+	(void)world_judge(&w, at(3010));
 	assert_int_equal(w.snap.m[B].role, SNAP_ROLE_REPLICA);
 }
 

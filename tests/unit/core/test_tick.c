@@ -76,6 +76,64 @@ static void no_question_waits_longer_than_a_second(void **state)
 	}
 }
 
+static void calm_is_every_other_second_by_rest(void **state)
+{
+	const struct tick_in in = {.calm = true};
+
+	(void)state;
+	for (int64_t last = -2000; last < 0; last++) {
+		struct tick_slot s = {
+		    .last_sql = at(last), .last_rest = at(last)};
+		struct gaps sql = {.last = last}, rest = {.last = last};
+
+		for (int64_t ms = last + 1; ms <= 6000; ms++) {
+			struct tick_out out = decide(&s, &in, ms);
+
+			if (out.sql)
+				note_gap(&sql, ms);
+			if (out.rest)
+				note_gap(&rest, ms);
+		}
+		assert_true(sql.least >= 20 && sql.most <= 1000);
+		assert_true(rest.least >= 500 && rest.most <= 2000);
+		assert_int_equal(rest.last, 6000);
+	}
+}
+
+/* What was put off while it was calm is asked in the turn that ends it. */
+static void who_is_no_longer_calm_is_asked_by_rest_at_once(void **state)
+{
+	struct tick_slot s = {0};
+	struct tick_in in = {.calm = true};
+
+	(void)state;
+	assert_true(decide(&s, &in, 0).rest);
+	assert_true(decide(&s, &in, 1000).sql);
+	assert_false(decide(&s, &in, 1800).rest);
+	in.calm = false;
+	assert_true(decide(&s, &in, 1800).rest);
+}
+
+static void calm_questions_fill_both_seconds(void **state)
+{
+	unsigned in_first = 0;
+
+	(void)state;
+	for (unsigned c = 0; c < 100; c++) {
+		for (unsigned m = 0; m < 3; m++) {
+			const struct tick_in in = {.calm = true};
+			struct tick_slot s = {.phase = tick_phase(c, m),
+			    .last_sql = at(1),
+			    .last_rest = at(1)};
+
+			for (int64_t ms = 2; ms < 4000; ms++)
+				(void)decide(&s, &in, ms);
+			in_first += s.last_rest.us < at(3000).us;
+		}
+	}
+	assert_in_range(in_first, 140, 160);
+}
+
 static void fast_is_20_ms_by_sql_alone(void **state)
 {
 	struct tick_slot s = {0};
@@ -365,11 +423,58 @@ static void rest_counts_more_where_sql_says_nothing(void **state)
 	assert_true(needs(&w, B, 500).alone);
 }
 
+static void who_answers_by_both_is_calm(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_settled(&w, 3, 0);
+	for (int m = A; m <= C; m++)
+		assert_true(needs(&w, m, 0).calm);
+	w.pol.max_age_rest = dur_ms(2999);
+	assert_false(needs(&w, A, 0).calm);
+	w.pol.max_age_rest = dur_ms(3000);
+	assert_false(needs(&w, A, 1500).calm); /* the DCS is silent */
+	w.ev.sql_configured = false;
+	assert_false(needs(&w, A, 0).calm);
+	w.ev.sql_configured = true;
+	world_key(&w, B, at(10));
+	assert_false(needs(&w, C, 10).calm);
+}
+
+static void whom_one_source_doubts_is_not_calm(void **state)
+{
+	static const enum ev_rc rc[] = {EV_RC_TIMEOUT, EV_RC_LOST,
+	    EV_RC_REFUSED, EV_RC_STOPPING, EV_RC_STARTING, EV_RC_AUTH};
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rc) / sizeof(rc[0]); i++) {
+		world_settled(&w, 3, 0);
+		w.peer[B].sql = rc[i];
+		world_sql(&w, B, at(10), at(11));
+		w.peer[C].rest = rc[i];
+		world_rest(&w, C, at(10), at(11));
+		assert_false(needs(&w, B, 11).calm);
+		assert_false(needs(&w, C, 11).calm);
+		assert_true(needs(&w, A, 11).calm);
+	}
+	world_settled(&w, 3, 0);
+	w.peer[B].primary = true;
+	world_sql(&w, B, at(10), at(11));
+	assert_false(needs(&w, B, 11).calm);
+	world_rest(&w, B, at(12), at(13));
+	assert_true(needs(&w, B, 13).calm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(steady_is_once_a_second),
 	    cmocka_unit_test(no_question_waits_longer_than_a_second),
+	    cmocka_unit_test(calm_is_every_other_second_by_rest),
+	    cmocka_unit_test(who_is_no_longer_calm_is_asked_by_rest_at_once),
+	    cmocka_unit_test(calm_questions_fill_both_seconds),
 	    cmocka_unit_test(fast_is_20_ms_by_sql_alone),
 	    cmocka_unit_test(a_lost_probe_is_repeated_at_once),
 	    cmocka_unit_test(one_in_flight_is_enough),
@@ -382,6 +487,8 @@ int main(void)
 	    cmocka_unit_test(lost_connection_is_asked_again_for_a_while),
 	    cmocka_unit_test(primary_is_asked_before_the_dcs_is_stale),
 	    cmocka_unit_test(rest_counts_more_where_sql_says_nothing),
+	    cmocka_unit_test(who_answers_by_both_is_calm),
+	    cmocka_unit_test(whom_one_source_doubts_is_not_calm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@ static void fill_conf(struct conf_cluster *c)
 {
 	(void)slice_copy(slice_str("main"), c->name, sizeof(c->name));
 	c->max_age_dcs = dur_ms(3000);
-	c->max_age_rest = dur_ms(2000);
+	c->max_age_rest = dur_ms(3000);
 	c->max_age_sql = dur_ms(2000);
 	c->fence = dur_ms(30000);
 	c->silence = dur_ms(2000);
