@@ -13,6 +13,7 @@ not work, 3 rounds are missing. Kinds, each described where it is made:
 
 failovers    the leader's postmaster killed, again and again
 switchovers  planned, with new connections on 5000 and 5001 all the time
+keys         planned, without them: how soon the agents know of the key
 probes       a lost probe, the server alive
 pool         50 clients that stay, the leader killed; the classic way beside
 sessions     on a former leader: when they end, with and without reloads;
@@ -45,6 +46,7 @@ from patroute_lab.lab import Lab  # noqa: E402
 
 KINDS = {"failovers": rounds_change.FAILOVERS,
          "switchovers": rounds_change.SWITCHOVERS,
+         "keys": rounds_change.KEYS,
          "probes": rounds_change.PROBES,
          "pool": rounds_pool.POOL,
          "sessions": rounds_sessions.SESSIONS,

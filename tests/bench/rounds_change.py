@@ -66,12 +66,12 @@ def every(dflt_ms):
     return prepared
 
 
-def measured(lab, folder, targets, do):
+def measured(lab, folder, targets, do, poll_ms=POLL_MS):
     """A run with the feed: begun, do(meter), ended; its history."""
     scenarios.wait_healthy(lab)
     feed = Feed(lab, lab.status()["vip"], os.path.join(folder, "feed.jsonl"))
     with feed, Meter(lab, targets, os.path.join(folder, "h.jsonl"),
-                     member_every_ms=POLL_MS, drain_ms=DRAIN_MS) as m:
+                     member_every_ms=poll_ms, drain_ms=DRAIN_MS) as m:
         m.run(2.2)              # the rates before are of 2 s
         do(m)
     for line in feed.lines:
@@ -129,13 +129,18 @@ def changed(h, labels):
     return found
 
 
-def key_bounds(rounds):
-    """What a change of the leader keeps, however it came."""
+def moved_bounds(rounds):
+    """How soon the agents know that the key moved."""
     keys = [took for each in rounds for _, took in each["key_to_feed_ms"]]
     yield "key's changes", len(keys), None, None
     yield said("key to feed, median ms", keys, 0.5)
     yield most("key to feed, p99 ms", keys, 5, 0.99)
     yield said("key to feed, most ms", keys)
+
+
+def key_bounds(rounds):
+    """What a change of the leader keeps, however it came."""
+    yield from moved_bounds(rounds)
     late = [each["writable_to_feed_most_ms"] for each in rounds]
     yield said("writable to feed, median ms", late, 0.5)
     yield most("writable to feed, most ms", late, 40)
@@ -290,6 +295,26 @@ def switchover_bounds(rounds):
 
 
 SWITCHOVERS = Kind(40, every(10), switchover, switchover_bounds)
+
+
+# --- the key alone ---------------------------------------------------------
+
+def key_moved(lab, poll_ms, folder):
+    """A planned switchover that nobody watches closely, on a machine with
+    little else to do: what it takes then is the prober's own, and etcd's."""
+    def switch(m):
+        m.mark("event", "switchover")
+        lab.switchover()
+        m.wait(scenarios.has_new_leader, NEW_LEADER_WAIT, "a new leader")
+    h = measured(lab, folder, [], switch, poll_ms)
+    return {"invalid": [],
+            "key_to_feed_ms": [[name or "nobody", ms(ns)] for name, ns in
+                               feedtimes.key_to_feed(
+                                   h, measures.event_at(h))],
+            "stall_ms": ms(measures.stall(h))}
+
+
+KEYS = Kind(60, every(500), key_moved, moved_bounds)
 
 
 # --- lost probes -----------------------------------------------------------

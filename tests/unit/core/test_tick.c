@@ -438,8 +438,16 @@ static void who_answers_by_both_is_calm(void **state)
 	w.ev.sql_configured = false;
 	assert_false(needs(&w, A, 0).calm);
 	w.ev.sql_configured = true;
-	world_key(&w, B, at(10));
+	w.view.has_failover = true;
+	world_key(&w, A, at(10));
+	(void)world_judge(&w, at(10));
 	assert_false(needs(&w, C, 10).calm);
+	w.view.has_failover = false;
+	world_key(&w, A, at(20));
+	(void)world_judge(&w, at(20));
+	assert_true(needs(&w, C, 20).calm);
+	world_key(&w, B, at(30));
+	assert_false(needs(&w, C, 30).calm);
 }
 
 static void whom_one_source_doubts_is_not_calm(void **state)
