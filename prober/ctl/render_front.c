@@ -230,9 +230,16 @@ static void put_asking(FILE *f, const struct conf *c)
 	    "    tcp-request content send-spoe-group route route if { "
 	    "var(txn.first) -m bool }\n"
 	    "    # The second engine waits: only for those whom the first told "
-	    "to.\n"
+	    "to, and for\n"
+	    "    # whom it told nothing before the first checks, when every "
+	    "server counts as\n"
+	    "    # up (a start, a reload): to balance then were to guess.\n"
+	    "    acl unsettled var(txn.cluster),concat(_write),nbsrv gt 1\n"
 	    "    tcp-request content send-spoe-group hold hold if { "
 	    "var(sess.patroute.action) -m str hold }\n"
+	    "    tcp-request content send-spoe-group hold hold if { "
+	    "var(txn.first) -m bool } unsettled !{ "
+	    "var(sess.patroute.action) -m found }\n"
 	    "    tcp-request content accept if { var(txn.first) -m bool }\n"
 	    "    tcp-request content reject\n\n",
 	    f);

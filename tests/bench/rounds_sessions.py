@@ -27,7 +27,7 @@ OURS, CLASSIC = ("write", "mixed"), ("classic-write",)
 WANTED = {"switchover": 10, "kill": 5, "freeze": 5, "freeze-patroni": 2}
 RELOADS = 2
 AFTER_NAMED_MS = 100
-EVERY_MS = 55                   # new connections: what makes a round valid
+EVERY_MS = 50                   # new connections: what makes a round valid
 BUSY_EVERY_MS = 50
 SETTLE_S = 25.0
 
