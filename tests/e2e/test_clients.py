@@ -2,10 +2,14 @@
 psql, psycopg 3, replication, PgBouncer in front, cancel requests, HTTP."""
 
 import contextlib
+import re
+import socket
 
 import psycopg
 import pytest
+from hello import client_hello, send_in_two
 from patroute_lab import config, hosts
+from patroute_lab.state import read
 
 WHO = "SELECT host(inet_server_addr()), pg_is_in_recovery()"
 # Interrupted after that many seconds: time to connect on a busy machine.
@@ -89,6 +93,42 @@ def test_http(lab):
     done = lab.exec(hosts.CLIENT, ["curl", "-sS", "--max-time", "5",
                                    f"http://{hosts.VIP}:5002/read_primary"])
     assert f'"server":"{lab.leader()}"' in done.stdout
+
+
+def routed(lab, wait_until, port, first, send=socket.socket.sendall):
+    """(listener, backend, server), as HAProxy's log has them, of a connection
+    that begins with these bytes; the server need not understand them."""
+    with lab.inside(hosts.CLIENT), \
+            socket.create_connection((hosts.VIP, port), 5) as s:
+        mine = f"{lab.host(hosts.CLIENT).address}:{s.getsockname()[1]}"
+        s.settimeout(10)
+        send(s, first)
+        s.recv(1)
+    log = lab.machine(lab.vip()).log_file("haproxy")
+    line = re.compile(rf"{re.escape(mine)} \[[^]]*\] (\S+) (\S+)/(\S+) ")
+    return wait_until("HAProxy's line", 10,
+                      lambda: line.search(read(log))).groups()
+
+
+@pytest.mark.parametrize("send", [socket.socket.sendall, send_in_two])
+def test_direct_tls_name(lab, leader, wait_until, send):
+    """A ClientHello's server name routes on 5002, and on no other port; in two
+    segments as in one. (PostgreSQL before 17 closes then: test_direct_tls.)"""
+    write = lab.leader()
+
+    def goes(port, name):
+        return routed(lab, wait_until, port, client_hello(name), send)
+
+    for _ in range(4):                  # each replica's turn
+        assert goes(5002, "primary.main.example") == \
+            ("mixed", "main_write", write)
+        for port, name, listener in ((5002, "replica.main.example", "mixed"),
+                                     (5002, "main.example", "mixed"),
+                                     (5001, "primary.main.example", "read")):
+            found = goes(port, name)
+            assert found[:2] == (listener, "main_read") and found[2] != write
+        assert goes(5000, "replica.main.example") == \
+            ("write", "main_write", write)
 
 
 @contextlib.contextmanager

@@ -13,26 +13,13 @@ import time
 import path
 import pytest
 from clients import Client
-from patroute_lab import Lab
 from patroute_lab import pooler as pgbouncer
-from verdicts import HAP, Story, local, name_of, roles
+from verdicts import HAP, local, name_of, own_lab, roles
 
 pytestmark = pytest.mark.slow
 
 WRITE = "SELECT NOT pg_is_in_recovery()"
 READ = "SELECT pg_is_in_recovery()"
-
-
-@contextlib.contextmanager
-def own_lab(*options):
-    """A lab of its own with these options, and its story from then on."""
-    lab = Lab(f"{Lab().name[:14]}vd")
-    lab.down()
-    lab.up(["vip=fixed", *options])
-    try:
-        yield lab, Story(lab)
-    finally:
-        lab.down()
 
 
 def members(lab):

@@ -10,6 +10,7 @@ import re
 
 import path
 import pytest
+from patroute_lab import Lab
 
 HAP = "hap1"
 
@@ -62,6 +63,18 @@ class Story:
         """(target, why) at present."""
         found = path.verdict(self.lab, HAP)
         return found["write"], found["why"]
+
+
+@contextlib.contextmanager
+def own_lab(*options):
+    """A lab of its own with these options, and its story from then on."""
+    lab = Lab(f"{Lab().name[:14]}vd")
+    lab.down()
+    lab.up(["vip=fixed", *options])
+    try:
+        yield lab, Story(lab)
+    finally:
+        lab.down()
 
 
 @pytest.fixture
