@@ -153,7 +153,7 @@ static void start(struct fix *f, int stale_ms)
 	accept_agent(f);
 }
 
-static void stop(struct fix *f)
+static void end_of(struct fix *f)
 {
 	feed_client_free(f->fc);
 	ev_loop_destroy(f->loop);
@@ -180,7 +180,7 @@ static void who_speaks_first(void **state)
 	hear_kind(&f, FEED_PING);
 	hear_kind(&f, FEED_STATS);
 	assert_int_equal(f.in.u.counts.all.decisions, 1);
-	stop(&f);
+	end_of(&f);
 }
 
 static void fresh_by_echo(void **state)
@@ -227,7 +227,7 @@ static void fresh_by_echo(void **state)
 	say_echo(&f, 2, 1, 1000);
 	turn(&f, 5);
 	assert_non_null(get_at(&f, mono_add(before, dur_ms(3400))));
-	stop(&f);
+	end_of(&f);
 }
 
 static void stale_evidence(void **state)
@@ -251,7 +251,7 @@ static void stale_evidence(void **state)
 	turn(&f, 5);
 	assert_non_null(get_at(&f, mono_now()));
 	assert_int_equal(f.taken, 3);
-	stop(&f);
+	end_of(&f);
 }
 
 /* The queue was filled, then the agent stood still. */
@@ -274,7 +274,7 @@ static void a_queue_from_before_a_freeze(void **state)
 	say_echo(&f, f.in.u.ping.nonce, 1, 0);
 	turn(&f, 5);
 	assert_non_null(get_at(&f, mono_now()));
-	stop(&f);
+	end_of(&f);
 }
 
 static void ages_by_order(void **state)
@@ -297,7 +297,7 @@ static void ages_by_order(void **state)
 	assert_null(feed_client_get(f.fc, "a", mono_now()));
 	assert_non_null(feed_client_get(f.fc, "main", mono_now()));
 	assert_null(feed_client_get(f.fc, "c", mono_now()));
-	stop(&f);
+	end_of(&f);
 }
 
 /* Closes the agent's connection within a moment, and it comes back. */
@@ -348,7 +348,7 @@ static void garbled_messages(void **state)
 	say_snapshot(&f, 77, 6, "main");
 	say_echo(&f, f.in.u.ping.nonce + 1, 1, 0); /* of a PING never sent */
 	assert_refused(&f);
-	stop(&f);
+	end_of(&f);
 }
 
 /* 100, 200, 400, 400 … ms: at most a few attempts a second. */
@@ -368,7 +368,7 @@ static void back_off(void **state)
 		n += f.peer != -1;
 	}
 	assert_true(n >= 3 && n <= 5);
-	stop(&f);
+	end_of(&f);
 }
 
 static void no_prober_yet(void **state)
@@ -389,7 +389,7 @@ static void no_prober_yet(void **state)
 	accept_agent(&f);
 	hear_kind(&f, FEED_HELLO);
 	hear_kind(&f, FEED_PING);
-	stop(&f);
+	end_of(&f);
 }
 
 /* The prober does not read: 2,000 SEEN are due, only the latest is kept. */
@@ -416,7 +416,7 @@ static void a_prober_that_does_not_read(void **state)
 	}
 	assert_int_equal(last, 2000);
 	assert_true(seen < 1000);
-	stop(&f);
+	end_of(&f);
 }
 
 /* A restarted prober knows less at first: what is usable stays. */
@@ -450,7 +450,7 @@ static void a_restarted_prober(void **state)
 	hear_kind(&f, FEED_SEEN);
 	assert_int_equal(f.in.u.seen.boot_id, 78);
 	assert_int_equal(f.in.u.seen.seq, 2);
-	stop(&f);
+	end_of(&f);
 }
 
 /* Once the old one's time is over the new one counts, but not as fresh. */
@@ -471,7 +471,7 @@ static void a_restarted_prober_later(void **state)
 	turn(&f, 5);
 	assert_int_equal(f.last_seq, 1);
 	assert_null(get_at(&f, mono_now()));
-	stop(&f);
+	end_of(&f);
 }
 
 /* Two probers in a row, each with all the clusters there can be. */
@@ -501,7 +501,7 @@ static void clusters_that_are_gone_make_room(void **state)
 		(void)close(f.peer);
 		accept_agent(&f);
 	}
-	stop(&f);
+	end_of(&f);
 }
 
 static void wants(void **state)
@@ -531,7 +531,7 @@ static void wants(void **state)
 	}
 	assert_int_equal(w.min_lsn, 1000);
 	assert_true(n >= 2 && n <= 3 + took.us / 20000);
-	stop(&f);
+	end_of(&f);
 }
 
 int main(void)
