@@ -52,6 +52,9 @@ static bool is_setting(struct slice s, const char *name)
 	return true;
 }
 
+/* No shorter than each of want_of()'s names. */
+#define WANT_MAX 8
+
 static uint8_t want_of(struct slice v)
 {
 	static const char *const name[] = {
@@ -357,6 +360,20 @@ enum startup_rc startup_parse(struct slice first, struct intent *it)
 	return read_startup(first, length, it);
 }
 
+/* A host name's case says nothing, and clients pass it on as it was typed. */
+static uint8_t want_of_label(struct slice label)
+{
+	unsigned char lower[WANT_MAX];
+
+	if (label.len > sizeof(lower))
+		return INTENT_NONE;
+	for (size_t i = 0; i < label.len; i++)
+		lower[i] = label.p[i] >= 'A' && label.p[i] <= 'Z'
+		    ? (unsigned char)(label.p[i] | 0x20)
+		    : label.p[i];
+	return want_of(slice_of(lower, label.len));
+}
+
 void startup_sni(struct slice sni, struct intent *it)
 {
 	const unsigned char *dot;
@@ -366,7 +383,7 @@ void startup_sni(struct slice sni, struct intent *it)
 	dot = sni.len > 0 ? memchr(sni.p, '.', sni.len) : NULL;
 	if (dot == NULL || (it->flags & INTENT_F_CHOOSE) == 0)
 		return;
-	want = want_of(slice_of(sni.p, (size_t)(dot - sni.p)));
+	want = want_of_label(slice_of(sni.p, (size_t)(dot - sni.p)));
 	if (want == INTENT_NONE)
 		return;
 	it->want = want;

@@ -69,8 +69,8 @@ enum startup_rc startup_parse(struct slice first, struct intent *it)
 
 /*
  * Direct TLS (PostgreSQL 17): the first label of the server name chooses, as
- * in `primary.db.example.org`. Nothing happens without INTENT_F_CHOOSE, for
- * an empty name or another label.
+ * in `primary.db.example.org`, in whichever case. Nothing happens without
+ * INTENT_F_CHOOSE, for an empty name or another label.
  */
 void startup_sni(struct slice sni, struct intent *it);
 

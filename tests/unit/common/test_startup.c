@@ -401,8 +401,12 @@ static void server_names(void **state)
 		uint8_t want;
 	} t[] = {{"primary.db.example.org", INTENT_PRIMARY},
 	    {"sync.db", INTENT_SYNC}, {"any.", INTENT_ANY},
-	    {"primary", INTENT_REPLICA}, {"db.primary.org", INTENT_REPLICA},
-	    {".primary", INTENT_REPLICA}, {"", INTENT_REPLICA}};
+	    {"PRIMARY.DB.EXAMPLE.ORG", INTENT_PRIMARY}, {"Any.", INTENT_ANY},
+	    {"primarys.db", INTENT_REPLICA},
+	    {"primaryprimary.", INTENT_REPLICA},
+	    {"p\x12imary.", INTENT_REPLICA}, {"primary", INTENT_REPLICA},
+	    {"db.primary.org", INTENT_REPLICA}, {".primary", INTENT_REPLICA},
+	    {"", INTENT_REPLICA}};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(t); i++) {
