@@ -68,6 +68,8 @@ class Browser:
         options.binary_location = "/usr/bin/chromium"
         self.driver = webdriver.Chrome(
             service=Service("/usr/bin/chromedriver"), options=options)
+        # Less than the driver's own five minutes: a busy machine's seconds.
+        self.driver.set_page_load_timeout(60)
         self.size(*DESKTOP)
 
     def __enter__(self):

@@ -56,9 +56,9 @@ def steps(name):
 
 
 def install():
-    """The commands of Install "up to and with the first
-    patroute-haproxy-setup": without those that build and install, which is
-    done, and make the user, whom the lab's host has."""
+    """The commands of Install up to and with the first
+    patroute-haproxy-setup: without those that build and install, which is
+    done, and make the user, whom the lab's host has. The role is there, too."""
     lines = [line.strip() for line in section("Install")
              if line.startswith("    ")]
     last = next(i for i, line in enumerate(lines)
