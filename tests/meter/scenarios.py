@@ -3,8 +3,9 @@
     run_once(lab, "switchover", targets, "h.jsonl") -> History
 
 begins with a healthy lab, measures steady traffic, injects the event, waits
-for the new leader, measures on, undoes the event and waits until the lab is
-healthy again. Used by the command `meter`, by the demo and by tests.
+for the new leader if there is to be one, measures on, undoes the event and
+waits until the lab is healthy again. Used by the command `meter`, by the demo
+and by tests.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ import measures
 from meter import TOP, Meter, MeterError
 
 # pylint: disable=wrong-import-order
-from patroute_lab import hosts, procs
+from patroute_lab import hosts, pacemaker, procs
 
 HEALTHY_WAIT = 150.0
 LEADER_WAIT = 120.0
@@ -28,10 +29,12 @@ STEADY_WAIT = 60.0
 
 
 class Scenario:
-    """do(lab, leader) injects it; undo(lab, leader) makes good again."""
+    """do(lab, leader) injects it; undo(lab, leader) makes good again.
+    same_leader: it is none of the database's business."""
 
-    def __init__(self, text, do, undo=None):
+    def __init__(self, text, do, undo=None, same_leader=False):
         self.text, self.do, self.undo = text, do, undo
+        self.same_leader = same_leader
 
 
 SCENARIOS = {
@@ -57,6 +60,9 @@ SCENARIOS = {
     "crash": Scenario(
         "the leader's postmaster is killed (-9)",
         lambda lab, leader: kill_postmaster(lab, leader)),
+    "vip": Scenario(
+        "Pacemaker moves the virtual IP, planned",
+        lambda lab, leader: move_vip(lab), same_leader=True),
 }
 
 
@@ -69,6 +75,12 @@ def kill_postmaster(lab, leader):
             procs.send([process], signal.SIGKILL)
             return at
     raise MeterError(f"no postmaster runs on {leader}")
+
+
+def move_vip(lab):
+    """To the next load balancer."""
+    names = [host.name for host in pacemaker.members(lab)]
+    lab.vip(names[(names.index(lab.vip()) + 1) % len(names)])
 
 
 def patch_config(lab, name, settings):
@@ -123,7 +135,8 @@ def run_once(lab, name, targets, path, *, before=3.0, after=12.0,
             undone = False
             scenario.do(lab, leader)
             m.mark("injected")
-            m.wait(has_new_leader, LEADER_WAIT, "a new leader")
+            if not scenario.same_leader:
+                m.wait(has_new_leader, LEADER_WAIT, "a new leader")
             m.run(after)
             m.mark("undo")
             _undo(scenario, lab, leader)

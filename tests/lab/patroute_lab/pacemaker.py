@@ -230,6 +230,7 @@ def begin(lab):
     if "maintenance-mode" in names:
         # It does not look by itself what became of them meanwhile.
         _ask(lab, ["crm_resource", "--refresh"], 60.0)
+        _wait_idle(lab)
     elif any(name.startswith("fail-count") for name in names):
         _ask(lab, ["crm_resource", "--cleanup"], 60.0, check=False)
 
