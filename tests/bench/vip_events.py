@@ -2,9 +2,11 @@
 an event; each ends with the lab as it was, or a function to make it so."""
 
 import contextlib
+import os
 import time
 
 from patroute_lab import bringup, netns, pacemaker
+from patroute_lab.errors import LabError
 from patroute_lab.machine import AGENTS
 from patroute_lab.waiting import until
 
@@ -85,11 +87,13 @@ def _wait_serves(lab, name):
 
 
 def _rebooted(stage):
-    """As `systemctl reboot`: Pacemaker is stopped and gives all up, then
-    the machine goes; the next host's turn is when this one is back."""
+    """As `systemctl reboot`: Pacemaker is stopped and gives all up, Corosync
+    takes its leave, then the machine goes; the next host's turn is when this
+    one is back."""
     for host in pacemaker.members(stage.lab):
         box = stage.lab.machine(host)
         box.stop_program("pacemaker", 60)
+        box.stop_program("corosync", 20)
         box.kill()
         time.sleep(1)
         _boot(stage.lab, host.name)
@@ -104,22 +108,67 @@ def _unstandby(stage):
     stage.ask("crm_standby", "--node", stage.host, "--delete")
 
 
+def _replace(stage, host, *names):
+    """As dpkg does: another file has the program's name, and what runs goes
+    on with the one that is deleted. Pacemaker looks, and lets it run."""
+    before = _ids(stage, host, names)
+    for name in names:
+        program = f"/usr/sbin/{AGENTS[name]}"
+        # Ours are links to the host's own folder, where `up` finds them.
+        stage.lab.exec(host.name, ["sh", "-c", (
+            f"at={program}; [ {name} = haproxy ] || at=$(readlink $at)\n"
+            "cp -L $at $at.new && mv $at.new $at")])
+    stage.meter.run(_monitor_s(stage) + 1)
+    if _ids(stage, host, names) != before:
+        raise LabError(f"{host.name}: a program was started anew because its "
+                       "file is another")
+
+
+def _ids(stage, host, names):
+    box = stage.lab.machine(host)
+    return {name: [process.pid for process in box.tops(name)]
+            for name in names}
+
+
+def _monitor_s(stage):
+    """The longest time between two looks at a program of ours."""
+    return max(int(op.get("interval").rstrip("s"))
+               for op in pacemaker.cib(stage.lab).iter("op")
+               if op.get("name") == "monitor"
+               and not op.get("id").endswith("-deep"))
+
+
+def _is_new(stage, host, name):
+    """Whether it runs, by the file that is there now."""
+    path = stage.lab.paths.host(host, "bin", AGENTS[name])
+    found = stage.lab.machine(host).tops(name)
+    return bool(found) and all(
+        os.path.samefile(f"/proc/{process.pid}/exe", path)
+        for process in found)
+
+
 def _upgraded(stage):
-    """Of our two programs: Pacemaker starts them anew, host by host."""
+    """Of our two programs: their files are others, then Pacemaker starts
+    them anew, host by host."""
     for host in pacemaker.members(stage.lab):
+        _replace(stage, host, "prober", "agent")
         for name in ("prober", "agent"):
             stage.ask("crm_resource", "--restart", "--resource",
-                      AGENTS[name], "--node", host.name)
+                      f"{AGENTS[name]}-clone", "--node", host.name)
+            until(f"the new {name} on {host.name}", 20,
+                  lambda h=host, n=name: _is_new(stage, h, n))
         stage.meter.run(1)
 
 
 def _upgraded_haproxy(stage):
-    """Host by host: standby, the programs are others, back."""
+    """Host by host: all files are others, standby, back."""
     for host in pacemaker.members(stage.lab):
-        stage.ask("crm_standby", "--node", host.name, "--update", "on")
         box = stage.lab.machine(host)
-        until(f"standby of {host.name}", 40, lambda b=box: not (
-            b.program("haproxy") or any(map(b.program, AGENTS))))
+        there = [name for name in AGENTS if box.program(name)]
+        _replace(stage, host, *there)
+        stage.ask("crm_standby", "--node", host.name, "--update", "on")
+        until(f"standby of {host.name}", 40,
+              lambda b=box: not any(map(b.program, AGENTS)))
         stage.meter.run(1)
         stage.ask("crm_standby", "--node", host.name, "--delete")
         _wait_serves(stage.lab, host.name)

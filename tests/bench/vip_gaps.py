@@ -109,7 +109,7 @@ def run(args):
     end = time.monotonic() + args.seconds
     lab = Lab()
     pacemaker.must_be_on(lab)
-    used = "ours"                       # as `lab up` leaves it
+    used = vip_setups.found(lab)
     try:
         for setup, name in _missing(args):
             if time.monotonic() > end:

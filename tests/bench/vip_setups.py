@@ -45,6 +45,14 @@ exec /usr/sbin/haproxy -W -db -f {folder}/classic.cfg >>/var/log/haproxy.log 2>&
 FOLDER = f"{pacemaker.HOST}/classic"
 
 
+def found(lab):
+    """In which of these ways the cluster is set up, whoever ended before."""
+    cib = pacemaker.cib(lab)
+    if cib.find(".//group") is not None:
+        return "classic"
+    return "ours" if cib.find(".//rsc_location") is not None else "defaults"
+
+
 def use(lab, name):
     """Has the lab's cluster set up in that way, and waits until it serves."""
     _token(lab, TOKEN_MS[name])
@@ -67,11 +75,16 @@ def wait_served(lab, name):
     if name != "classic":
         for host in pacemaker.members(lab):
             bringup.wait_programs(lab, host, 30)
+    wait_write(lab)
+    # Its failures are no longer counted, its checks have their rises.
+    time.sleep(3)
+
+
+def wait_write(lab):
+    """Until the VIP leads to the leader."""
     until("a write through the VIP", 30,
           lambda: bringup.answers(lab, hosts.VIP, 5000)
           == lab.host(lab.leader()).address)
-    # Its failures are no longer counted, its checks have their rises.
-    time.sleep(3)
 
 
 def _prepare_classic(lab):
