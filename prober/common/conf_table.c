@@ -229,7 +229,7 @@ static const struct conf_key keys[] = {
     {"cluster", "send_proxy", CONF_ENUM, false, true, CLUSTER(hap.send_proxy),
 	0, 0, bools, "false",
 	"Does HAProxy send the PROXY protocol, version 2, to the members? "
-	"PostgreSQL does not know it."},
+	"PostgreSQL does not know it, PgBouncer 1.18 neither."},
     {"cluster", "rest_pem", CONF_PATH, false, true, CLUSTER(hap.rest_pem), 0, 0,
 	NULL, NULL,
 	"rest_cert and rest_key in one file, as HAProxy wants them where it "

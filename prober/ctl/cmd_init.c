@@ -25,6 +25,8 @@ static const struct args_option options[] = {
     {ARGS_TEXT, "ca", '\0', "FILE", "whose certificates URL has (PEM)", 0, 0},
     {ARGS_TEXT, "cert", '\0', "FILE", "the certificate shown to it", 0, 0},
     {ARGS_TEXT, "key", '\0', "FILE", "that certificate's key", 0, 0},
+    {ARGS_TEXT, "etcd-auth", '\0', "FILE",
+	"USER:PASSWORD, where etcd has users", 0, 0},
     {.kind = ARGS_END},
 };
 
@@ -153,6 +155,36 @@ static int deliver(struct ctl *ctl, const struct args *args,
 	return rc;
 }
 
+/* What the configuration will name, as its strings can hold it. */
+static bool take_files(struct ctl *ctl, const struct args *args,
+    struct init_way *way, struct init_found *f)
+{
+	const char *const file[] = {
+	    way->ca, way->cert, way->key, args_text(args, "etcd-auth")};
+
+	for (size_t i = 0; i < sizeof(file) / sizeof(file[0]); i++)
+		if (file[i] != NULL &&
+		    (file[i][0] != '/' || strlen(file[i]) >= LIM_TEXT ||
+			strpbrk(file[i], "\"\\$\n") != NULL)) {
+			(void)ctl_fail(ctl,
+			    "init: %s: expected a file's whole path, without "
+			    "quotes, $ and \\: the configuration will name it",
+			    file[i]);
+			return false;
+		}
+	f->only = args_text(args, "scope");
+	f->ca = way->ca;
+	f->cert = way->cert;
+	f->key = way->key;
+	f->auth = file[3];
+	if (f->auth == NULL || conf_read_pair(f->auth, way->user))
+		return true;
+	(void)ctl_fail(ctl,
+	    "init: --etcd-auth %s: expected a file of one line, USER:PASSWORD",
+	    f->auth);
+	return false;
+}
+
 static int run(struct ctl *ctl, const struct args *args)
 {
 	struct init_found *f = calloc(1, sizeof(*f));
@@ -160,7 +192,7 @@ static int run(struct ctl *ctl, const struct args *args)
 	size_t size = 0;
 	FILE *out;
 	int rc = CTL_FAILED;
-	const struct init_way way = {.http = ctl->http,
+	struct init_way way = {.http = ctl->http,
 	    .url = url,
 	    .ca = args_text(args, "ca"),
 	    .cert = args_text(args, "cert"),
@@ -168,7 +200,10 @@ static int run(struct ctl *ctl, const struct args *args)
 
 	if (f == NULL)
 		return ctl_fail(ctl, "out of memory");
-	f->only = args_text(args, "scope");
+	if (!take_files(ctl, args, &way, f)) {
+		free(f);
+		return CTL_FAILED;
+	}
 	if (!is_arg(args, "from") || !take_url(args_text(args, "from"), url)) {
 		(void)ctl_fail(ctl,
 		    "init: expected --from URL, as http://10.0.0.1:8008 "
@@ -180,6 +215,7 @@ static int run(struct ctl *ctl, const struct args *args)
 		if (fclose(out) == 0 && is_sound(ctl, text))
 			rc = deliver(ctl, args, f, text);
 	}
+	explicit_bzero(way.user, sizeof(way.user));
 	free(text);
 	free(f);
 	return rc;

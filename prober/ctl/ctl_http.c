@@ -108,6 +108,13 @@ static struct curl_slist *headers(const struct ctl_http_ask *ask)
 	list = curl_slist_append(NULL, accept);
 	if (ask->post != NULL && list != NULL)
 		(void)curl_slist_append(list, "Content-Type: application/json");
+	if (is_set(ask->token) && list != NULL) {
+		char token[LIM_TEXT + 32];
+
+		(void)snprintf(
+		    token, sizeof(token), "Authorization: %s", ask->token);
+		(void)curl_slist_append(list, token);
+	}
 	return list;
 }
 

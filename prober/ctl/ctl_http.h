@@ -24,6 +24,7 @@ struct ctl_http_ask {
 	struct dur timeout;          /* of the whole; 0: none */
 	const char *ca, *cert, *key; /* PEM files, NULL or "": none */
 	const char *user;            /* USER:PASSWORD, NULL: none */
+	const char *token;           /* etcd's, of a user; NULL: none */
 	/* Gets the body piece by piece instead of got->body, where set.
 	   Gives: false to end the answer. */
 	bool (*piece)(void *arg, struct slice piece);

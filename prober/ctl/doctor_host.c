@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "doctor.h"
@@ -18,6 +19,28 @@
 #include "sock.h"
 
 #define DIAL_MS 1000
+
+/* A program that was killed leaves its socket's file behind. */
+static bool is_deserted(const char *path)
+{
+	static const int type[] = {SOCK_STREAM, SOCK_SEQPACKET};
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int why = 0;
+
+	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+	for (size_t i = 0; i < 2 && (i == 0 || why == EPROTOTYPE); i++) {
+		int fd =
+		    socket(AF_UNIX, type[i] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+		why = 0;
+		if (fd == -1)
+			break;
+		if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == -1)
+			why = errno;
+		(void)close(fd);
+	}
+	return why == ECONNREFUSED;
+}
 
 static void socket_file(struct doctor *d, const struct conf *conf,
     const char *key, const char *path)
@@ -34,6 +57,9 @@ static void socket_file(struct doctor *d, const struct conf *conf,
 	if (!S_ISSOCK(st.st_mode))
 		doctor_say(d, DOCTOR_BAD, "remove the file",
 		    "%s %s is no socket", key, path);
+	else if (is_deserted(path))
+		doctor_say(d, DOCTOR_BAD, "start the program that makes it",
+		    "%s %s is there, and nobody listens", key, path);
 	else if ((st.st_mode & 0007) != 0)
 		doctor_say(d, DOCTOR_WARN, "chmod 660, and see who made it",
 		    "%s %s is open to everybody on this host", key, path);

@@ -38,8 +38,10 @@ struct init_found {
 	unsigned etcd_n;
 	struct init_cluster c[INIT_CLUSTERS];
 	unsigned n;
-	unsigned odd;       /* names that no configuration can hold */
-	const char *only;   /* --scope; NULL: each */
+	unsigned odd;     /* names that no configuration can hold */
+	const char *only; /* --scope; NULL: each */
+	/* The files that opened it; NULL: none. */
+	const char *ca, *cert, *key, *auth;
 	char why[LIM_TEXT]; /* what is wrong */
 };
 
@@ -65,17 +67,19 @@ void init_endpoint(struct init_found *f, const char *url);
 /* The configuration. Needs: at least one cluster. */
 void init_write(const struct init_found *f, FILE *out);
 
-/* How to ask: files of PEM, NULL: none. */
+/* How to ask: files of PEM, NULL: none; and who asks etcd. */
 struct ctl_http;
 struct init_way {
 	struct ctl_http *http;
 	const char *url; /* "http://10.0.0.1:8008", no slash at its end */
 	const char *ca, *cert, *key;
+	char user[LIM_SECRET]; /* USER:PASSWORD; "": nobody */
+	char token[LIM_TEXT];  /* of that user; "": none */
 };
 
 /* Gives: false and f->why. */
-bool init_ask(const struct init_way *way, struct init_found *f);
-bool init_ask_etcd(const struct init_way *way, struct init_found *f);
+bool init_ask(struct init_way *way, struct init_found *f);
+bool init_ask_etcd(struct init_way *way, struct init_found *f);
 
 /* One JSON document; NULL and why (LIM_TEXT bytes). */
 cJSON *init_get(const struct init_way *way, const char *path, const char *post,

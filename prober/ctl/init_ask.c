@@ -24,7 +24,10 @@ cJSON *init_get(
 	    .timeout = dur_ms(PATIENCE_MS),
 	    .ca = way->ca,
 	    .cert = way->cert,
-	    .key = way->key};
+	    .key = way->key,
+	    /* v3's gateway knows tokens, v2 knows passwords. */
+	    .user = strncmp(path, "/v2/", 4) == 0 ? way->user : NULL,
+	    .token = way->token};
 	cJSON *doc = NULL;
 
 	(void)snprintf(url, sizeof(url), "%s%s", way->url, path);
@@ -95,11 +98,68 @@ static void ask_members(const struct init_way *way, struct init_found *f,
 	cJSON_Delete(doc);
 }
 
-static void ask_v3(const struct init_way *way, struct init_found *f)
+/* v3's token of the user. Gives: false and f->why. */
+static bool log_in(struct init_way *way, struct init_found *f)
 {
-	if (!ask_range(way, f, "/"))
+	const char *colon = strchr(way->user, ':');
+	cJSON *ask, *doc;
+	char *text, user[LIM_SECRET];
+
+	if (colon == NULL)
+		return true;
+	(void)slice_copy(slice_of(way->user, (size_t)(colon - way->user)), user,
+	    sizeof(user));
+	ask = cJSON_CreateObject();
+	(void)cJSON_AddStringToObject(ask, "name", user);
+	(void)cJSON_AddStringToObject(ask, "password", colon + 1);
+	text = cJSON_PrintUnformatted(ask);
+	doc = text == NULL
+	    ? NULL
+	    : init_get(way, "/v3/auth/authenticate", text, f->why);
+	if (!slice_copy(json_str(doc, "token"), way->token, LIM_TEXT))
+		way->token[0] = '\0';
+	if (way->token[0] == '\0' && doc != NULL)
+		(void)snprintf(f->why, sizeof(f->why),
+		    "etcd refuses the user of --etcd-auth: %.150s",
+		    look_text(doc, "error", "no token"));
+	cJSON_Delete(doc);
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+	free(text);
+	cJSON_Delete(ask);
+	return way->token[0] != '\0';
+}
+
+/* Of all etcd, or of what Patroni's user is likely to read. */
+static bool ask_all(const struct init_way *way, struct init_found *f)
+{
+	char prefix[LIM_NAME + 16], why[LIM_TEXT];
+
+	if (ask_range(way, f, "/"))
+		return true;
+	memcpy(why, f->why, sizeof(why));
+	if (strstr(why, "permission") != NULL && ask_range(way, f, "/service/"))
+		return true;
+	if (strstr(why, "permission") != NULL && f->only != NULL) {
+		(void)snprintf(prefix, sizeof(prefix), "/service/%s/", f->only);
+		return ask_range(way, f, prefix);
+	}
+	(void)snprintf(f->why, sizeof(f->why), "%.150s%s", why,
+	    strstr(why, "user name is empty") != NULL
+		? ": expected --etcd-auth FILE (USER:PASSWORD)"
+		: strstr(why, "permission") != NULL
+		? ": expected a user who may read /service/, or with --scope "
+		  "NAME /service/NAME/"
+		: "");
+	return false;
+}
+
+static void ask_v3(struct init_way *way, struct init_found *f)
+{
+	if (!log_in(way, f) || !ask_all(way, f))
 		return;
 	f->api = "v3";
+	f->why[0] = '\0';
 	for (unsigned i = 0; i < f->n; i++) {
 		char prefix[2 * LIM_NAME + 16];
 
@@ -141,7 +201,7 @@ static void ask_v2(const struct init_way *way, struct init_found *f)
 		ask_members(way, f, "/v2/members", NULL);
 }
 
-bool init_ask_etcd(const struct init_way *way, struct init_found *f)
+bool init_ask_etcd(struct init_way *way, struct init_found *f)
 {
 	f->is_etcd = true;
 	init_endpoint(f, way->url);
@@ -172,7 +232,7 @@ static bool ask_patroni(
 	return f->n > 0;
 }
 
-bool init_ask(const struct init_way *way, struct init_found *f)
+bool init_ask(struct init_way *way, struct init_found *f)
 {
 	cJSON *doc;
 	bool ok;

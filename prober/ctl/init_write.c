@@ -36,6 +36,12 @@ static void write_item(FILE *out, unsigned i, const char *text)
 	fprintf(out, "%s\"%s\"", i > 0 ? ",\n\t         " : " ", text);
 }
 
+static void write_file(FILE *out, const char *key, const char *path)
+{
+	if (path != NULL)
+		fprintf(out, "\t%s = \"%s\"\n", key, path);
+}
+
 static void write_etcd(
     const struct init_found *f, const struct init_cluster *c, FILE *out)
 {
@@ -45,7 +51,17 @@ static void write_etcd(
 	for (unsigned i = 0; i < f->etcd_n; i++)
 		write_item(out, i, f->etcd[i]);
 	fprintf(out, " }\n\tetcd_api = \"%s\"\n", f->api);
-	if (strncmp(f->etcd[0], "https:", 6) == 0)
+	write_file(out, "etcd_ca", f->ca);
+	write_file(out, "etcd_cert", f->cert);
+	write_file(out, "etcd_key", f->key);
+	write_file(out, "etcd_auth", f->auth);
+	if (f->auth != NULL)
+		fprintf(out,
+		    "\t# Orders (drain, hold, observe …) want that user to "
+		    "have "
+		    "readwrite on\n\t# the keys below /patroute/%s/.\n",
+		    c->scope);
+	if (f->ca == NULL && strncmp(f->etcd[0], "https:", 6) == 0)
 		fputs("\t# Whose certificates etcd has, and what it is shown, "
 		      "where it wants that:\n"
 		      "\t# etcd_ca   = \"/etc/patroute/etcd-ca.crt\"\n"
@@ -66,6 +82,9 @@ static void write_patroni(
 	if (n == 0)
 		write_item(out, 0, f->from);
 	fputs(" }\n", out);
+	write_file(out, "rest_ca", f->ca);
+	write_file(out, "rest_cert", f->cert);
+	write_file(out, "rest_key", f->key);
 	fputs("\t# Patroni does not say where its etcd is. With it there is "
 	      "more proof, and\n"
 	      "\t# orders (drain, hold, force) reach every load balancer:\n"
@@ -102,7 +121,7 @@ static void write_cluster(const struct init_found *f, unsigned k, FILE *out)
 		write_etcd(f, c, out);
 	else
 		write_patroni(f, c, out);
-	if (has_tls_rest(c))
+	if (has_tls_rest(c) && (f->is_etcd || f->ca == NULL))
 		fputs("\t# Who signs the certificates of Patroni's REST "
 		      "APIs:\n\t# rest_ca = \"/etc/patroute/rest-ca.crt\"\n",
 		    out);

@@ -128,6 +128,10 @@ def test_doctor(lab):
     rc, out, _ = ctl.run(lab, HAP, "doctor", "--quiet", "--haproxy-file",
                          "/run/short.cfg", *files[2:])
     assert rc == 1 and "inspect-delay (3.0 s) is not longer" in out
+    lab.kill_program(HAP, "agent")  # its sockets' files stay
+    rc, out, _ = ctl.run(lab, HAP, "doctor", "--quiet", *files)
+    assert rc == 1 and out.count("and nobody listens") == 2, out
+    lab.start(HAP)
 
 
 def make_conf(lab, url):
