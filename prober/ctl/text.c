@@ -107,9 +107,13 @@ char *text_json_ascii(struct slice json)
 	if (out == NULL)
 		return NULL;
 	while (json.len > 0) {
-		uint32_t c = 0xfffd;
+		uint32_t c;
 		size_t n = utf8_next(json, &c);
 
+		if (n == 0) {
+			c = 0xfffd;
+			n = 1;
+		}
 		if (n == 1 && c < 0x7f && (c >= 0x20 || c == '\n')) {
 			out[used++] = (char)c;
 		} else if (n == 1 && c < 0x20) {
@@ -123,7 +127,7 @@ char *text_json_ascii(struct slice json)
 			used += (size_t)snprintf(
 			    out + used, size - used, "\\u%04x", (unsigned)c);
 		}
-		json = slice_skip(json, n == 0 ? 1 : n);
+		json = slice_skip(json, n);
 	}
 	out[used] = '\0';
 	return out;

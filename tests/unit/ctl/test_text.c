@@ -99,6 +99,20 @@ static void a_json(void **state)
 	free(out);
 }
 
+/* Four bytes as a character has them, above all that there are. */
+static void a_json_beyond_unicode(void **state)
+{
+	static const char in[] = "\xf5\xa1\xa1\xa1\xf5\xa1\xa1\xa1";
+	char *out = text_json_ascii(slice_str(in));
+
+	(void)state;
+	assert_non_null(out);
+	assert_string_equal(out,
+	    "\\ufffd\\ufffd\\ufffd\\ufffd"
+	    "\\ufffd\\ufffd\\ufffd\\ufffd");
+	free(out);
+}
+
 static void a_durations(void **state)
 {
 	char b[TEXT_DUR];
@@ -136,6 +150,7 @@ int main(void)
 	    cmocka_unit_test(a_no_utf8),
 	    cmocka_unit_test(b_any_bytes),
 	    cmocka_unit_test(a_json),
+	    cmocka_unit_test(a_json_beyond_unicode),
 	    cmocka_unit_test(a_durations),
 	    cmocka_unit_test(a_bytes),
 	};
