@@ -25,6 +25,8 @@ DEVICE = """provider: corosync_votequorum
     device {{
         model: net
         votes: 1
+        timeout: 2000
+        sync_timeout: 4000
         net {{
             host: {third}
             algorithm: ffsplit
