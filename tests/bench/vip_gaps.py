@@ -117,7 +117,12 @@ def run(args):
             if setup != used:
                 vip_setups.use(lab, setup)
                 used = setup
-            found = one(lab, args, setup, name)
+            try:
+                found = one(lab, args, setup, name)
+            except (MeterError, LabError) as why:
+                # The next run makes it again; this one goes on.
+                found = {"setup": setup, "event": name, "invalid": [str(why)]}
+                vip_setups.use(lab, setup)
             print(json.dumps(found), file=sys.stderr, flush=True)
             with open(args.out, "a", encoding="utf-8") as file:
                 file.write(json.dumps(found) + "\n")
