@@ -306,9 +306,11 @@ static void tick_cb(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct happass *p = w->data;
 
-	(void)loop, (void)revents;
+	(void)revents;
 	assert(p->magic == HAPPASS_MAGIC && p->step == HAPPASS_IDLE);
 	p->sink.begins(p->sink.arg);
+	/* It may judge anew, and ask for a pass: this one is. */
+	ev_timer_stop(loop, &p->tick);
 	p->repairs.n = 0;
 	p->first = 0;
 	if (p->app->cluster_n > 0)
