@@ -5,6 +5,7 @@ What is done there is done within a mount namespace of its own, so that the
 lab's own files are as before once it is over.
 """
 
+import contextlib
 import pathlib
 import re
 import subprocess
@@ -72,12 +73,26 @@ class Site:
 
     def __init__(self, lab, host, wait_until):
         self.lab, self.host, self.wait_until = lab, host, wait_until
-        self.holder = None
+        self.holder, self.undo = None, contextlib.ExitStack()
 
     def __enter__(self):
-        machine = self.lab.machine(self.host)
-        for program in PROGRAMS:
-            machine.stop_program(program, 15)
+        # Undone as far as it came: a HAProxy left here would share the ports
+        # with the one that the lab starts.
+        with self.undo as undo:
+            undo.callback(self.lab.start, self.host)
+            machine = self.lab.machine(self.host)
+            for program in PROGRAMS:
+                machine.stop_program(program, 15)
+            self._separate()
+            undo.callback(self._rejoin)
+            self._furnish()
+            undo.callback(self.run, "systemctl stop haproxy patroute-spoa "
+                          "patroute-prober")
+            self.run("systemctl start haproxy")
+            self.undo = undo.pop_all()
+        return self
+
+    def _separate(self):
         self.lab.exec(self.host, ["rm", "-rf", "/run/site"])
         self.holder = subprocess.Popen(self.lab.command(
             self.host, ["unshare", "--mount", "--propagation", "private",
@@ -85,8 +100,10 @@ class Site:
         self.wait_until("the host's own view", 10, lambda: self.lab.exec(
             self.host, ["test", "-e", "/run/site/pid"],
             check=False).returncode == 0)
-        self._furnish()
-        return self
+
+    def _rejoin(self):
+        self.holder.terminate()
+        self.holder.wait(10)
 
     def _furnish(self):
         bins = {"systemctl": HERE / "systemctl",
@@ -101,15 +118,9 @@ class Site:
                      "/run/site/units/")
         self.run(f"cp '{TOP}/haproxy/classic.cfg' /etc/haproxy/haproxy.cfg")
         self.run(f"cat >/etc/default/haproxy <<'EOF'\n{CLASSIC}EOF")
-        self.run("systemctl start haproxy")
 
     def __exit__(self, *_):
-        try:
-            self.run("systemctl stop haproxy patroute-spoa patroute-prober")
-        finally:
-            self.holder.terminate()
-            self.holder.wait(10)
-            self.lab.start(self.host)
+        self.undo.close()
 
     def run(self, command, rc=0):
         """What a command line says that ends so; its two outputs."""

@@ -2,6 +2,7 @@
 psql, psycopg 3, replication, PgBouncer in front, cancel requests, HTTP."""
 
 import contextlib
+import os
 import re
 import socket
 
@@ -9,7 +10,6 @@ import psycopg
 import pytest
 from hello import client_hello, send_in_two
 from patroute_lab import config, hosts
-from patroute_lab.state import read
 
 WHO = "SELECT host(inet_server_addr()), pg_is_in_recovery()"
 # Interrupted after that many seconds: time to connect on a busy machine.
@@ -98,16 +98,23 @@ def test_http(lab):
 def routed(lab, wait_until, port, first, send=socket.socket.sendall):
     """(listener, backend, server), as HAProxy's log has them, of a connection
     that begins with these bytes; the server need not understand them."""
+    log = lab.machine(lab.vip()).log_file("haproxy")
+    begin = os.path.getsize(log)    # its port may be one that served before
     with lab.inside(hosts.CLIENT), \
             socket.create_connection((hosts.VIP, port), 5) as s:
         mine = f"{lab.host(hosts.CLIENT).address}:{s.getsockname()[1]}"
         s.settimeout(10)
         send(s, first)
         s.recv(1)
-    log = lab.machine(lab.vip()).log_file("haproxy")
     line = re.compile(rf"{re.escape(mine)} \[[^]]*\] (\S+) (\S+)/(\S+) ")
+
+    def since():
+        with open(log, encoding="utf-8") as file:
+            file.seek(begin)
+            return file.read()
+
     return wait_until("HAProxy's line", 10,
-                      lambda: line.search(read(log))).groups()
+                      lambda: line.search(since())).groups()
 
 
 @pytest.mark.parametrize("send", [socket.socket.sendall, send_in_two])
