@@ -217,7 +217,9 @@ struct dur decide_hold(
 	assert(d != NULL && r != NULL && it->listen < d->conf->listen_n);
 	l = &d->conf->listen[it->listen];
 	whole = l->hold_timeout;
-	if (r->snap == NULL || is_changing(d, r->snap, l) ||
+	if (r->snap == NULL)
+		brief = dur_ms(DECIDE_BLIND_HOLD_MS);
+	else if (is_changing(d, r->snap, l) ||
 	    r->d.why != SNAP_WHY_NO_REPLICA || is_route_fallback(it))
 		return whole;
 	return whole.us < brief.us ? whole : brief;

@@ -27,6 +27,11 @@
  * the listener's whole hold.
  */
 #define DECIDE_READ_HOLD_MS 2000
+/*
+ * How long one waits of whose cluster nothing is known: a prober that restarts
+ * is back in that time, and for one that is gone HAProxy has another way.
+ */
+#define DECIDE_BLIND_HOLD_MS 2000
 
 struct decide_cluster {
 	char name[LIM_NAME]; /* empty: a free slot */

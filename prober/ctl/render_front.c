@@ -233,12 +233,16 @@ static void put_asking(FILE *f, const struct conf *c)
 	    "to, and for\n"
 	    "    # whom it told nothing before the first checks, when every "
 	    "server counts as\n"
-	    "    # up (a start, a reload): to balance then were to guess.\n"
+	    "    # up (a start, a reload): to balance then were to guess. The "
+	    "prober's check is\n"
+	    "    # the first, and where it fails there is nothing to wait "
+	    "for.\n"
+	    "    acl prober_up var(txn.cluster),concat(_prober),nbsrv gt 0\n"
 	    "    acl unsettled var(txn.cluster),concat(_write),nbsrv gt 1\n"
 	    "    tcp-request content send-spoe-group hold hold if { "
 	    "var(sess.patroute.action) -m str hold }\n"
 	    "    tcp-request content send-spoe-group hold hold if { "
-	    "var(txn.first) -m bool } unsettled !{ "
+	    "var(txn.first) -m bool } prober_up unsettled !{ "
 	    "var(sess.patroute.action) -m found }\n"
 	    "    tcp-request content accept if { var(txn.first) -m bool }\n"
 	    "    tcp-request content reject\n\n",
@@ -249,7 +253,6 @@ static void put_acls(FILE *f, const struct conf *c)
 {
 	(void)fputs(
 	    "    acl agent_up nbsrv(agent) gt 0\n"
-	    "    acl prober_up var(txn.cluster),concat(_prober),nbsrv gt 0\n"
 	    "    acl reads_up var(txn.cluster),concat(_read),nbsrv gt 0\n"
 	    "    acl observe var(sess.patroute.action) -m str observe\n",
 	    f);

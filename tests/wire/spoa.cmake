@@ -4,7 +4,7 @@ patroute_pytest(wire_spoa_frames wire 120 spoa_frames.py)
 patroute_pytest(wire_spoa_waits wire 120 spoa_waits.py)
 patroute_pytest(wire_spoa_daemon wire 120 spoa_daemon.py)
 patroute_pytest(wire_spoa_tls wire 120 spoa_tls.py)
-patroute_pytest(wire_spoa_haproxy wire 300 spoa_haproxy.py)
+patroute_pytest(wire_spoa_haproxy wire 300 spoa_haproxy.py spoa_reload.py)
 # A second; a turn of 200 handshakes was a tenth of one for everybody.
 patroute_pytest(wire_spoa_turn wire 60 spoa_turn.py)
 patroute_pytest(wire_spoa_observe wire 60 spoa_observe.py)

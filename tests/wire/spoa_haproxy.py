@@ -135,6 +135,7 @@ class Site:
         self.folder, self.leads = folder, N1
         self.checked = threading.Event()    # the servers', as they come
         self.checked.set()
+        self.usable = True                  # the prober's verdict
         self.agent = Agent(folder, hold_timeout="1500ms")
         self.agent.group = "haproxy"
         self.agent.write()
@@ -148,7 +149,7 @@ class Site:
 
     def check(self, path):
         if path.startswith(("/healthz", "/topology")):
-            return 200
+            return 200 if self.usable else 503
         self.checked.wait(10)
         _, _, backend, server, _ = path.split("/")
         lead = server == self.leads

@@ -199,7 +199,7 @@ static struct dur hold_of(const char *listen)
 
 	assert_int_equal(decide_intent(&d, &n, &it), DECIDE_STARTUP_OK);
 	r = decide_route(&d, &it);
-	assert_int_equal(r.d.kind, ROUTE_WAIT);
+	assert_true(r.snap == NULL || r.d.kind == ROUTE_WAIT);
 	return decide_hold(&d, &it, &r);
 }
 
@@ -230,6 +230,18 @@ static void who_may_not_fall_back_waits_briefly(void **state)
 	assert_int_equal(hold_of("read").us, 10000000);
 	assert_int_equal(hold_of("write").us, 10000000);
 	assert_int_equal(hold_of("strict").us, DECIDE_READ_HOLD_MS * 1000);
+}
+
+/* HAProxy may have gone another way meanwhile. */
+static void who_knows_nothing_waits_briefly(void **state)
+{
+	(void)state;
+	feed.fresh = false;
+	decide_pass(&d, at_ms(1000));
+	assert_null(ask("write", none).snap);
+	assert_int_equal(hold_of("write").us, DECIDE_BLIND_HOLD_MS * 1000);
+	assert_int_equal(hold_of("read").us, DECIDE_BLIND_HOLD_MS * 1000);
+	assert_int_equal(hold_of("hasty").us, 100000);
 }
 
 static void explaining_moves_nothing(void **state)
@@ -308,6 +320,8 @@ int main(void)
 		an_empty_pool_waits_briefly, begin, end),
 	    cmocka_unit_test_setup_teardown(
 		who_may_not_fall_back_waits_briefly, begin, end),
+	    cmocka_unit_test_setup_teardown(
+		who_knows_nothing_waits_briefly, begin, end),
 	    cmocka_unit_test_setup_teardown(
 		explaining_moves_nothing, begin, end),
 	    cmocka_unit_test_setup_teardown(
