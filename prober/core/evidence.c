@@ -430,7 +430,7 @@ bool is_ev_live(const struct cluster_ev *ev, int member,
 	const struct ev_member *m = &ev->m[member];
 
 	return is_mono_fresh(m->sql_slot.alive_at, pol->max_age_sql, now) ||
-	    is_mono_fresh(m->rest_slot.alive_at, pol->max_age_rest, now);
+	    is_mono_fresh(m->rest_slot.alive_at, pol->max_age_claim, now);
 }
 
 bool is_ev_transition(const struct cluster_ev *ev, struct mono now)

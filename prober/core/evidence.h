@@ -157,7 +157,7 @@ static inline bool is_ev_read_only(const struct ev_member *m)
 	return m->sql.read_only && !m->sql.in_recovery;
 }
 
-/* Seen live: SQL or REST answered within its max_age. */
+/* Seen live: SQL answered within its max_age, or REST within max_age_claim. */
 bool is_ev_live(const struct cluster_ev *ev, int member,
     const struct policy *pol, struct mono now);
 

@@ -6,6 +6,14 @@
 #include <assert.h>
 
 #define EARLY_HOLD_MS 2000
+#define CALM_AGE_MS 3000 /* from which on a member may be calm */
+
+static struct dur age_of_claim(struct dur max_age_rest)
+{
+	if (max_age_rest.us < dur_ms(CALM_AGE_MS).us)
+		return max_age_rest;
+	return dur_us(max_age_rest.us - dur_ms(1000).us);
+}
 
 struct policy policy_of(const struct conf_cluster *c)
 {
@@ -13,6 +21,7 @@ struct policy policy_of(const struct conf_cluster *c)
 	return (struct policy){
 	    .max_age_dcs = c->max_age_dcs,
 	    .max_age_rest = c->max_age_rest,
+	    .max_age_claim = age_of_claim(c->max_age_rest),
 	    .max_age_sql = c->max_age_sql,
 	    .fence = c->fence,
 	    .silence = c->silence,

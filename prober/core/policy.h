@@ -12,6 +12,9 @@
 /* Durations are positive, but where it is said; defaults are conf.h's. */
 struct policy {
 	struct dur max_age_dcs, max_age_rest, max_age_sql;
+	/* max_age_rest of one that is asked each second or more often: without
+	   the second that the answer of a calm one (tick.h) may be older. */
+	struct dur max_age_claim;
 	struct dur fence, silence, silence_close, follow_grace;
 	struct dur early_hold; /* the agents'; policy_of() has its default */
 	struct conf_lag max_lag;

@@ -7,6 +7,7 @@
 
 #define STEADY_MS 1000
 #define CALM_MS 2000
+#define ANSWER_MS 200 /* as a rule; one that takes longer ends the calm */
 #define FAST_MS 20
 #define HURRY_MS 1
 #define LATE_MS 20      /* the loop, at most, as a rule */
@@ -15,8 +16,11 @@
    second, as any other that is away. */
 #define LOST_MS 500
 
-static bool is_retry(const struct ev_slot *s)
+static bool is_retry(const struct ev_slot *s, struct mono now)
 {
+	/* Exhausted ourselves we hear no more of it, and would never cease. */
+	if (!is_mono_fresh(s->at, dur_ms(STEADY_MS), now))
+		return false;
 	switch (s->rc) {
 	case EV_RC_STOPPING:
 		return s->denied == EV_RC_NONE;
@@ -58,14 +62,18 @@ static bool is_fast(const struct cluster_ev *ev, int member,
 }
 
 /*
- * Its last two answers were good ones and say nothing new. A lost question is
- * repeated within TICK_DEADLINE_MS, and then the answer before is still fresh.
+ * Both answered, within the time that their last questions have, and for the
+ * same role. A question that brought nothing, for whatever reason of ours or
+ * theirs, ends it while the answer before is still fresh.
  */
 static bool is_calm(const struct cluster_ev *ev, const struct ev_member *m,
     const struct policy *pol, struct mono now)
 {
 	return ev->confirmed >= 0 && !is_ev_transition(ev, now) &&
 	    m->sql_slot.rc == EV_RC_OK && m->rest_slot.rc == EV_RC_OK &&
+	    is_mono_fresh(m->sql_slot.ok_at, pol->max_age_sql, now) &&
+	    is_mono_fresh(
+		m->rest_slot.ok_at, dur_ms(CALM_MS + ANSWER_MS), now) &&
 	    m->rest.role ==
 	    (m->sql.in_recovery ? EV_ROLE_REPLICA : EV_ROLE_PRIMARY) &&
 	    pol->max_age_rest.us >= dur_ms(CALM_MS + STEADY_MS).us;
@@ -80,8 +88,8 @@ void tick_needs(const struct cluster_ev *ev, int member,
 
 	in->fast =
 	    is_fast(ev, member, pol, now) && !is_only_alive(&m->sql_slot);
-	in->retry = is_retry(&m->sql_slot);
-	in->rest_retry = is_retry(&m->rest_slot);
+	in->retry = is_retry(&m->sql_slot, now);
+	in->rest_retry = is_retry(&m->rest_slot, now);
 	in->alone = is_tick_primary(ev, pol, now) || !ev->sql_configured ||
 	    is_mono_before(m->sql_slot.ok_at, m->sql_slot.alive_at);
 	in->calm = !in->alone && is_calm(ev, m, pol, now);
@@ -131,12 +139,16 @@ static struct mono in_phase(const struct asking *a, struct dur phase)
 	return (struct mono){due};
 }
 
-/* Half of the members have their question in the other of two seconds. */
+/*
+ * Between two of SQL's: who is silent by one source is asked by the other half
+ * a second later at most, well before `silence`. Half of the members have
+ * theirs in the other of two seconds.
+ */
 static struct dur calm_phase(struct dur phase)
 {
-	return phase.us / 1000 % 2 == 0
-	    ? phase
-	    : dur_us(phase.us + dur_ms(STEADY_MS).us);
+	int64_t other = phase.us / 1000 % 2 * dur_ms(STEADY_MS).us;
+
+	return dur_us(phase.us + dur_ms(STEADY_MS).us / 2 + other);
 }
 
 /* Time left until the next question; 0 if it is due, or was never put. */

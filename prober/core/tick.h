@@ -4,8 +4,9 @@
  * Steady: each member once a second over SQL and REST, in its own phase of the
  * second, to which it also comes back after a pause in which all fell due; one
  * more question on the way there, so that none is later than a second.
- * Calm: REST every other second, where SQL answers all along and both speak
- * for the same; each answer costs Patroni a connection, and by TLS a handshake.
+ * Calm: REST every other second, half a second beside SQL, where both answer
+ * and for the same role; each answer costs Patroni a connection, and by TLS a
+ * handshake.
  * Fast: SQL every 20 ms while a transition is under way or a connection waits.
  * Members that are away are asked each second (never slower: they may be the
  * next leader), and those that SQL cannot tell of (authentication, full, TLS)

@@ -151,7 +151,7 @@ static bool is_claiming(
     const struct ev_member *m, const struct policy *pol, struct mono now)
 {
 	return m->rest.primary_200 &&
-	    is_mono_fresh(m->rest_slot.ok_at, pol->max_age_rest, now);
+	    is_mono_fresh(m->rest_slot.ok_at, pol->max_age_claim, now);
 }
 
 /* The one that claims; -1 nobody, -2 more than one. */

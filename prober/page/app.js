@@ -134,6 +134,10 @@ function take(raw, wholes)
 	state.site = site;
 	state.cards = in_order(list(raw.clusters).map((c) => card_of(c, raw)));
 	state.many = state.cards.length > FEW;
+	const known = new Set(state.cards.map((c) => c.raw_name));
+	for (const name of state.open)
+		if (!known.has(name))
+			state.open.delete(name); /* by an old address */
 	Object.assign(
 	    state, {ok_at: now, wall: new Date().toISOString(), error: ""});
 	announce(was, state.cards);

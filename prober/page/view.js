@@ -291,16 +291,18 @@ function dcs_facts(c)
 	];
 }
 
-/* What the agents counted, which is not told apart by cluster. */
-function observed(c, site)
+/* What the agents counted; not known where one of them is an earlier one that
+   does not tell its clusters apart. */
+function observed(c)
 {
-	const same = num(c.observe.same) || 0;
-	const differs = num(c.observe.differs) || 0;
+	const same = num(c.observe.same);
+	const differs = num(c.observe.differs);
 
-	if (same + differs === 0 && c.mode !== "observe")
+	if (!same && !differs && c.mode !== "observe")
 		return null;
-	return fact(site.clusters_n > 1 ? "observed, all clusters" : "observed",
-	    `${count(same, "connection")} as classic, `,
+	if (same === null || differs === null)
+		return fact("observed", "not known");
+	return fact("observed", `${count(same, "connection")} as classic, `,
 	    h("strong", null, `${differs} otherwise`));
 }
 
@@ -330,7 +332,7 @@ function facts(c, site)
 		c.age_ms === null ? ", on no fresh evidence" :
 				    `, on evidence of ${lasting(c.age_ms)} ago`,
 		c.step ? `, by rule ${c.step}` : ""),
-	    fact("mode", MODE[c.mode]), observed(c, site), dcs_facts(c),
+	    fact("mode", MODE[c.mode]), observed(c), dcs_facts(c),
 	    seen_by(c, site.agents), fact("scope", name(c.scope || c.name)));
 }
 

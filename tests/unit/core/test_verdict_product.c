@@ -243,7 +243,7 @@ static void put_a_rest(struct world *w, enum rest rest)
 
 static void put_b(struct world *w, const struct in *in)
 {
-	int64_t t = is_b_live(in) ? NOW - 300 : NOW - 3000;
+	int64_t t = is_b_live(in) ? NOW - 300 : NOW - 2000;
 	struct peer *p = &w->peer[B];
 
 	p->primary = true;

@@ -70,10 +70,10 @@ static void dead_or_foreign_former_holder_is_no_fence(void **state)
 	(void)state;
 	take_back(&w, at(5100));
 	w.peer[B].sql = w.peer[B].rest = EV_RC_TIMEOUT;
-	world_run(&w, 5500, 7500);
-	assert_target(&w, at(7500), -1, SNAP_WHY_FENCED);
-	world_run(&w, 8000, 8500);
-	assert_target(&w, at(8500), A, SNAP_WHY_LEADER);
+	world_run(&w, 5500, 6500);
+	assert_target(&w, at(6500), -1, SNAP_WHY_FENCED);
+	world_run(&w, 7000, 7500);
+	assert_target(&w, at(7500), A, SNAP_WHY_LEADER);
 
 	take_back(&w, at(5100));
 	w.peer[B].sysid = 78;
@@ -164,10 +164,10 @@ static void claim_ages_out_at_its_bound(void **state)
 
 	(void)state;
 	without_dcs(&w);
-	world_poll_sql(&w, A, at(12990));
-	assert_target(&w, just_before(at(13000)), A, SNAP_WHY_PRIMARY_200);
-	assert_target(&w, at(13000), -1, SNAP_WHY_NO_KEY);
-	assert_target(&w, at(15000), -1, SNAP_WHY_STALE);
+	world_poll_sql(&w, A, at(11990));
+	assert_target(&w, just_before(at(12000)), A, SNAP_WHY_PRIMARY_200);
+	assert_target(&w, at(12000), -1, SNAP_WHY_NO_KEY);
+	assert_target(&w, at(14000), -1, SNAP_WHY_STALE);
 }
 
 static void two_claims_are_a_conflict(void **state)
