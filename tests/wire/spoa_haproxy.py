@@ -547,29 +547,3 @@ def test_d1_reload_under_load(site):
     stop.set()
     thread.join()
     assert len(out) > 100 and {who for who, _ in out} == {N1}
-
-
-def test_d2_before_the_first_checks_nobody_guesses(site):
-    """Every server of a new process is up then. Whom a slow agent has told
-    nothing within 100 ms waits for it, writers and readers."""
-    def pid():
-        return next(line for line in site.cli("show info").splitlines()
-                    if line.startswith("Pid:"))
-
-    old = pid()
-    site.checked.clear()
-    site.haproxy.send_signal(signal.SIGUSR2)
-    wait_until(lambda: pid() != old, "the new process", 10)
-    states = site.servers("main_write").values()
-    assert all(state.startswith("UP") for state in states)
-    site.agent.process.send_signal(signal.SIGSTOP)
-    waiting = [several(port, 6) for port in (5000, 5001)]
-    time.sleep(0.3)
-    site.agent.process.send_signal(signal.SIGCONT)
-    for threads, _ in waiting:
-        for t in threads:
-            t.join()
-    site.checked.set()
-    writes, reads = [{who for who, _ in out} for _, out in waiting]
-    assert writes == {N1}
-    assert reads <= {N2, N3}

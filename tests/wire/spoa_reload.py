@@ -3,10 +3,12 @@ A new HAProxy process behind the agent, before its checks of the servers have
 answered: every server counts as up then.
 """
 import signal
+import time
 
 import pytest
 
-from spoa_haproxy import N1, N2, N3, Site, connect, folder, namespace
+from spoa_haproxy import (N1, N2, N3, Site, connect, folder, namespace,
+                          several)
 from spoa_lib import wait_until
 
 __all__ = ["folder", "namespace"]
@@ -48,7 +50,26 @@ def slow_to_check(folder):
         yield site
 
 
-def test_a1_a_reload_without_the_prober(slow_to_check):
+def test_a1_before_the_first_checks_nobody_guesses(slow_to_check):
+    """Whom a slow agent has told nothing within 100 ms waits for it, writers
+    and readers."""
+    site = slow_to_check
+    site.reload_unchecked()
+    site.agent.process.send_signal(signal.SIGSTOP)
+    waiting = [several(port, 6) for port in (5000, 5001)]
+    time.sleep(0.3)
+    site.agent.process.send_signal(signal.SIGCONT)
+    for threads, _ in waiting:
+        for t in threads:
+            t.join()
+    assert site.is_unchecked()
+    site.checked.set()
+    writes, reads = [{who for who, _ in out} for _, out in waiting]
+    assert writes == {N1}
+    assert reads <= {N2, N3}
+
+
+def test_a2_a_reload_without_the_prober(slow_to_check):
     """Nobody waits for an agent that knows nothing: the third way at once,
     though the servers count as up."""
     site = slow_to_check
