@@ -57,15 +57,16 @@ def steps(name):
 
 
 def install():
-    """The commands of Install up to and with the first
-    patroute-haproxy-setup: without those that build and install, which is
-    done, and make the user, whom the lab's host has. The role is there, too."""
+    """The commands of Install up to and with the role's password: without
+    those that build and install, which is done, and make the user and the
+    role, which the lab has."""
     lines = [line.strip() for line in section("Install")
              if line.startswith("    ")]
     last = next(i for i, line in enumerate(lines)
-                if line.startswith("patroute-haproxy-setup"))
-    return [line for line in lines[:last + 1] if not re.match(
-        r"(tests/install|cmake|useradd) ", line)]
+                if line.endswith("> /etc/patroute/pgpass"))
+    return [line.replace("…", config.PASSWORD) for line in lines[:last + 1]
+            if not re.match(r"(tests/install|cmake|useradd|CREATE ROLE) ",
+                            line)]
 
 
 class Site:

@@ -16,6 +16,9 @@ STEPS = steps("From the classic file")
 FROM = "http://192.168.34.137:2379"     # what the README's line asks
 PATRONI = "http://192.168.34.124:8008"
 PORTS = (5000, 5001, 5002)
+# "Then uncomment …", of step 2.
+UNCOMMENT = (r"sed -Ei 's/# (probe_(user|passfile) )/\1/' "
+             "/etc/patroute/patroute.conf")
 # What a port's connections go through, by the mode.
 CLASSIC = {5000: "main_classic_write", 5001: "main_classic_read",
            5002: "main_classic_any"}
@@ -97,7 +100,7 @@ def status(site):
 def begin(site, source, said):
     """Steps 1 to 4: to where it observes."""
     for line in install() + [word.replace(FROM, source)
-                             for word in STEPS[2]]:
+                             for word in STEPS[2]] + [UNCOMMENT]:
         said.append(site.run(line))
     assert "observe  = true" in site.run("cat /etc/patroute/patroute.conf")
     for line in STEPS[3]:
@@ -121,6 +124,8 @@ def test_from_the_classic_file(site, wait_until, source):
     begin(site, source, said)
     print(f"it observes after {time.monotonic() - began:.1f} s")
     assert status(site)["mode"] == "observe"
+    wait_until("PostgreSQL's own word", 10,
+               lambda: status(site)["proof"].endswith("+sql"))
     # Of a HAProxy that has just started the classic way takes all for up.
     wait_until("the classic way's checks", 15, lambda: is_right(site))
     if source == FROM:
