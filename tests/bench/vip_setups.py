@@ -46,8 +46,11 @@ FOLDER = f"{pacemaker.HOST}/classic"
 
 
 def found(lab):
-    """In which of these ways the cluster is set up, whoever ended before."""
+    """In which of these ways the cluster is set up, whoever ended before; None
+    where it was cleared and then nothing."""
     cib = pacemaker.cib(lab)
+    if cib.find(".//primitive[@type='IPaddr2']") is None:
+        return None
     if cib.find(".//group") is not None:
         return "classic"
     return "ours" if cib.find(".//rsc_location") is not None else "defaults"

@@ -60,15 +60,22 @@ def dealt(dice):
 def befell(h, line):
     """One that failed: how, how long after what was done, and how many of
     the classic port's at that time were served."""
-    act = max((mark for mark in h.marks if mark["at"] <= line["start"]),
+    start = line.get("start", line["due"])      # it may be unstarted
+    act = max((mark for mark in h.marks if mark["at"] <= start),
               key=lambda mark: mark["at"], default=h.marks[0])
     beside = [t["rc"] == "ok" for t in h.of(
         CONTROL[line["label"]], line["due"] - 50 * MS, line["due"] + 50 * MS)]
     return {"label": line["label"], "rc": line["rc"],
             "state": line.get("state"), "after": act.get("text"),
-            "ms": (line["start"] - act["at"]) // MS,
-            "took_ms": (line["at"] - line["start"]) // MS,
+            "ms": (start - act["at"]) // MS,
+            "took_ms": (line["at"] - start) // MS,
             "classic": f"{sum(beside)} of {len(beside)}"}
+
+
+def longest_ms(h, label):
+    """None where none was served."""
+    wait = measures.longest_wait(h, label)
+    return None if wait is None else wait // MS
 
 
 def test_reloads_and_restarts(lab, address, tmp_path):
@@ -96,8 +103,7 @@ def test_reloads_and_restarts(lab, address, tmp_path):
                         for each in h.labels()},
              "misrouted": {each: measures.misrouted(h, each)["n"]
                            for each in h.labels()},
-             "longest_ms": {each: measures.longest_wait(h, each) // MS
-                            for each in h.labels()},
+             "longest_ms": {each: longest_ms(h, each) for each in h.labels()},
              "wrong": [befell(h, t) for each in OURS for t in h.of(each)
                        if t["rc"] not in ("ok", "unfinished")],
              "invalid": measures.invalid(h)}

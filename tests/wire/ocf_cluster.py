@@ -76,7 +76,8 @@ class Cluster:
         """What the tools have made of it."""
         path = self.folder / "cib.xml"
         self.root = ET.parse(path).getroot()
-        subprocess.run([*SCHEMA, path], check=True, stderr=subprocess.DEVNULL)
+        done = subprocess.run([*SCHEMA, path], text=True, capture_output=True)
+        assert done.returncode == 0, done.stderr
 
     def setup(self, *args, conf=ADDRESS, ok=True):
         path = self.folder / "patroute.conf"

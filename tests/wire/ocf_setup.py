@@ -3,6 +3,7 @@ What pacemaker/setup and teardown make of a cluster, of what is there already
 and of what they left when they were interrupted.
 """
 import os
+import shlex
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
@@ -259,6 +260,7 @@ def on_a_file(cluster, **answers):
     path = cluster.folder / "bin"
     path.mkdir(exist_ok=True)
     cib = cluster.write()
+    check = shlex.join([*SCHEMA, str(cib)])
     for tool in ("cibadmin", "crm_resource"):
         cases = "".join(f"*--{option}*) {answer} ;;\n"
                         for option, answer in answers.items()
@@ -266,7 +268,7 @@ def on_a_file(cluster, **answers):
         (path / tool).write_text(
             f'#!/bin/sh\nexport CIB_file="${{CIB_file:-{cib}}}"\n'
             f'case "$*" in\n{cases}esac\n{shutil.which(tool)} "$@" || exit\n'
-            f'case "$*" in\n*--patch*) {" ".join(SCHEMA)} {cib} ;;\nesac\n')
+            f'case "$*" in\n*--patch*) {check} ;;\nesac\n')
         (path / tool).chmod(0o755)
     return path
 
