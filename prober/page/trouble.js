@@ -12,12 +12,15 @@ const LAGS = {
 	"lag-time": true
 };
 
-/* 0 young, 1 most of its time, 2 past it: what a bar's colour follows. */
+/*
+ * 0 young, 1 most of its time, 2 past it: what a bar's colour follows. While
+ * all is well Patroni is asked every 2 s, and is believed for 3 s.
+ */
 export function oldness(age_ms, max_ms)
 {
 	if (age_ms === null || age_ms > max_ms)
 		return 2;
-	return age_ms > max_ms * 0.6 ? 1 : 0;
+	return age_ms > max_ms * 0.75 ? 1 : 0;
 }
 
 /* What these say is of the member that the leader key names. */

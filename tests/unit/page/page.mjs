@@ -294,6 +294,25 @@ test("a summary is judged as all of it is", () => {
 	    "no replica");
 });
 
+/* While all is well Patroni's answer becomes two seconds old, of three. */
+test("a bar is coloured by what is not as ever", () => {
+	const bar = (age_ms) => {
+		const raw = answer((c) => {
+			c.max_age_ms.rest = 3000;
+			c.members[1].evidence.rest.ok_age_ms = age_ms;
+		});
+		const c = model.cluster_of(raw.clusters[0], raw);
+		const node2 = c.members.find((m) => m.name === "node2");
+		const rest = node2.evidence.find((e) => e.source === "REST");
+
+		return draw.age_bar(rest).attrs.class;
+	};
+
+	assert.deepEqual([10, 2100, 2200].map(bar), Array(3).fill("age young"));
+	assert.deepEqual([2300, 3000].map(bar), Array(2).fill("age ageing"));
+	assert.deepEqual([3001, null].map(bar), Array(2).fill("age old"));
+});
+
 test("troubled ones first, and found by their words", () => {
 	const card = (name, level, word) =>
 	    ({name, level, word, mode: "live", write: null, problems: []});
