@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import socketserver
+import subprocess
 import threading
 import time
 import urllib.request
@@ -233,11 +234,67 @@ def test_c6_the_pid_is_anothers_after_a_drain(site):
     wait_until(lambda: not any(map(is_there, family)), "drained")
 
 
-def test_c7_without_quorum_nothing_is_waited_for(site):
-    """Nor does the listener take more until then."""
-    site.parameters["drain"] = 12
+@pytest.fixture
+def cut_off(site):
+    """The site's host has lost the quorum; its CIB is an empty one."""
+    cib = site.folder / "cib.xml"
+    with cib.open("w") as f:
+        subprocess.run(["cibadmin", "--empty"], stdout=f, check=True)
+    site.cib = dict(os.environ, CIB_file=str(cib))
     site.put_first("crm_node", "[ $1 = --quorum ] && echo 0\n")
+    return site
+
+
+def policy(site, value):
+    subprocess.run(["crm_attribute", "--type", "crm_config", "--name",
+                    "no-quorum-policy", "--update", value],
+                   env=site.cib, check=True)
+
+
+def stop(site):
+    return site("stop", CIB_file=site.cib["CIB_file"])
+
+
+@pytest.mark.parametrize("value", [None, "suicide"])
+def test_c7_without_quorum_nothing_is_waited_for(cut_off, value):
+    """Nor does the listener take more until then."""
+    site = cut_off
+    site.parameters["drain"] = 12
+    if value is not None:
+        policy(site, value)
     client, family = Client(site.port), site.family()
-    stopped, took = timed(lambda: site("stop"))
+    stopped, took = timed(lambda: stop(site))
     assert stopped == OK and client.is_closed()
     assert not any(map(is_there, family)) and took < 10 * SLOW
+
+
+@pytest.mark.parametrize("value", ["ignore", "freeze"])
+def test_c8_who_keeps_the_address_waits(cut_off, value):
+    site = cut_off
+    site.parameters["drain"] = 10
+    policy(site, value)
+    client = Client(site.port)
+
+    def end():
+        drains(site)
+        assert client.says()
+        client.s.close()
+
+    assert at_once(lambda: stop(site), end)[0] == OK
+
+
+def test_c9_what_is_asked_takes_of_the_drains_time(site):
+    """Of 12 s a stop leaves 5, and 3 for what comes after the drain."""
+    site.parameters["drain"] = 10
+    site.put_first("curl", f"""
+        ! mkdir {site.folder}/missed 2>/dev/null || {{ sleep 1; exit 28; }}
+        exec /usr/bin/curl "$@"
+    """)
+    site.put_first("crm_node", "exec sleep 60\n")
+    client = Client(site.port)
+    stopped, took = timed(
+        lambda: site("stop", OCF_RESKEY_CRM_meta_timeout=12000))
+    assert stopped == OK and client.is_closed()
+    assert (site.folder / "missed").exists()
+    # 1 s and 2 s without an answer; four more would be seven.
+    assert took < 5.5 * SLOW
