@@ -286,6 +286,9 @@ static const char *names_of(
 	return buf;
 }
 
+/* In tell.differed: nobody could tell when it began. */
+#define UNCOUNTED UINT64_MAX
+
 static void tell_observe(
     struct cluster *c, enum observe_kind k, bool differs, struct mono now)
 {
@@ -293,7 +296,7 @@ static void tell_observe(
 	char text[SENTENCE], who[SENTENCE / 2];
 	struct feed_observed sum;
 	bool known = feed_observed(c->app->feed, c->index, &sum);
-	uint64_t n = sum.differs[k];
+	uint64_t n = known ? sum.differs[k] : UNCOUNTED;
 
 	e.from = differs ? "same" : "differs";
 	e.to = differs ? "differs" : "same";
@@ -305,7 +308,7 @@ static void tell_observe(
 		    "the classic way sends %ss to %s, which is not "
 		    "what is decided",
 		    observe_kind_name(k), who);
-	else if (!known)
+	else if (!known || c->tell.differed[k] == UNCOUNTED)
 		PRINT(text,
 		    "the classic way does with %ss what is decided again, "
 		    "after %" PRId64 " ms",

@@ -19,6 +19,7 @@
 
 #include "app.h"
 #include "cluster.h"
+#include "feed_gone.h"
 #include "haproxy.h"
 #include "reports.h"
 #include "log.h"
@@ -71,8 +72,36 @@ struct feed {
 	struct feed_msg got, made; /* scratch: 8 KiB each */
 	bool asking;               /* ask_ages() is on the stack */
 	uint32_t age_ms[LIM_CLUSTERS];
+	struct feed_gone gone;
 	struct conn conn[LIM_FEED_CLIENTS];
 };
+
+/*
+ * What an agent counted remains when its connection ends. One that has come
+ * again meanwhile counts on by itself, since its own start.
+ */
+static void keep_observed(struct conn *c)
+{
+	struct feed *f = c->feed;
+
+	for (unsigned i = 0; c->observed != NULL && i < LIM_FEED_CLIENTS; i++) {
+		struct conn *same = &f->conn[i];
+
+		if (same == c || same->fd == -1 || !same->greeted ||
+		    same->boot_id != c->boot_id)
+			continue;
+		if (same->observed == NULL) {
+			same->observed = c->observed;
+		} else {
+			feed_gone_raise(
+			    same->observed, c->observed, f->app->cluster_n);
+			free(c->observed);
+		}
+		c->observed = NULL;
+	}
+	feed_gone_keep(&f->gone, c->boot_id, c->observed);
+	c->observed = NULL;
+}
 
 static void conn_close(struct conn *c, const char *why)
 {
@@ -84,8 +113,7 @@ static void conn_close(struct conn *c, const char *why)
 	ev_io_stop(loop, &c->out);
 	ev_timer_stop(loop, &c->hello);
 	sock_close(&c->fd);
-	free(c->observed);
-	c->observed = NULL;
+	keep_observed(c);
 	/* A place is free again. */
 	if (!ev_is_active(&c->feed->pause))
 		ev_io_start(loop, &c->feed->in);
@@ -233,6 +261,7 @@ static bool on_hello(struct conn *c, const struct feed_hello *h)
 		return false;
 	c->greeted = true;
 	c->boot_id = h->boot_id;
+	c->observed = feed_gone_back(&c->feed->gone, h->boot_id);
 	memcpy(c->program, h->program, sizeof(c->program));
 	ev_timer_stop(app->loop, &c->hello);
 	for (uint16_t i = 0; i < app->cluster_n; i++)
@@ -276,8 +305,15 @@ static void take_counts(struct conn *c, const struct feed_counts *n)
 	c->stats = n->all;
 	c->has_stats = true;
 	c->is_split = n->is_split;
-	if (c->observed == NULL && n->n > 0)
+	bool is_all = !n->is_split && app->cluster_n == 1;
+	if (c->observed == NULL && (n->n > 0 || is_all))
 		c->observed = calloc(app->cluster_n, sizeof(*c->observed));
+	if (c->observed != NULL && is_all) {
+		memcpy(c->observed->same, n->all.observed_same,
+		    sizeof(c->observed->same));
+		memcpy(c->observed->differs, n->all.observed_differs,
+		    sizeof(c->observed->differs));
+	}
 	for (unsigned k = 0; c->observed != NULL && k < n->n; k++) {
 		int i = cluster_of(app, n->of[k].cluster);
 
@@ -450,6 +486,7 @@ struct feed *feed_new(struct app *app, int fd)
 	f->magic = FEED_MAGIC;
 	f->app = app;
 	f->fd = fd;
+	feed_gone_init(&f->gone, app->cluster_n);
 	for (unsigned i = 0; i < LIM_FEED_CLIENTS; i++)
 		f->conn[i].fd = -1;
 	ev_io_init(&f->in, accept_cb, fd, EV_READ);
@@ -470,6 +507,7 @@ void feed_free(struct feed *f)
 	ev_io_stop(f->app->loop, &f->in);
 	ev_timer_stop(f->app->loop, &f->pause);
 	sock_close(&f->fd);
+	feed_gone_end(&f->gone);
 	f->magic = 0;
 	free(f);
 }
@@ -518,15 +556,6 @@ void feed_agent_at(const struct feed *f, unsigned i, struct feed_agent *out)
 	out->stats = c->stats;
 }
 
-static void add_observed(
-    struct feed_observed *sum, const uint64_t *same, const uint64_t *differs)
-{
-	for (int k = 0; k < OBSERVE_KINDS; k++) {
-		sum->same[k] += same[k];
-		sum->differs[k] += differs[k];
-	}
-}
-
 bool feed_observed(
     const struct feed *f, uint16_t cluster, struct feed_observed *out)
 {
@@ -535,17 +564,16 @@ bool feed_observed(
 	for (unsigned i = 0; f != NULL && i < LIM_FEED_CLIENTS; i++) {
 		const struct conn *c = &f->conn[i];
 
-		if (c->fd == -1 || !c->has_stats)
-			continue;
-		if (c->observed != NULL)
-			add_observed(out, c->observed[cluster].same,
-			    c->observed[cluster].differs);
-		else if (!c->is_split && f->app->cluster_n > 1)
+		if (c->fd != -1 && c->has_stats && !c->is_split &&
+		    f->app->cluster_n > 1)
 			return false;
-		else if (!c->is_split)
-			add_observed(out, c->stats.observed_same,
-			    c->stats.observed_differs);
 	}
+	if (f == NULL)
+		return true;
+	feed_gone_sum(&f->gone, cluster, out);
+	for (unsigned i = 0; i < LIM_FEED_CLIENTS; i++)
+		if (f->conn[i].fd != -1 && f->conn[i].observed != NULL)
+			feed_gone_add(out, &f->conn[i].observed[cluster]);
 	return true;
 }
 

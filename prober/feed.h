@@ -47,9 +47,10 @@ struct feed_agent {
 void feed_agent_at(const struct feed *f, unsigned i, struct feed_agent *out);
 
 /*
- * Connections of all agents that were observed, of this cluster.
- * Gives: false where an agent of an earlier version counts for all clusters
- * together, and they are several: nobody knows. f may be NULL: none.
+ * Connections that were observed, of this cluster, of all agents that this
+ * prober has heard of: it never falls.
+ * Gives: false, and 0, where an agent of an earlier version counts for all
+ * clusters together, and they are several: nobody knows. f may be NULL: none.
  */
 bool feed_observed(const struct feed *f, uint16_t cluster,
     struct feed_observed *out) __attribute__((warn_unused_result));

@@ -51,6 +51,7 @@ static void fill_split(struct app *app, struct feed_counts *out)
 	uint16_t slot = app->agent.split_next;
 
 	out->is_split = true;
+	out->n = 0;
 	for (unsigned i = 0; i < LIM_CLUSTERS && out->n < FEED_SPLIT_MAX; i++) {
 		const struct decide_cluster *c = &app->decide.cluster[slot];
 

@@ -33,8 +33,11 @@ static void get_echo(struct wire_in *r, struct feed_echo *e)
 
 /*
  * The counters in the order of the wire. Append only: a message may end after
- * any of them, or go on behind the last, for it comes from another version.
+ * any of the first STATS_FIRST, for it comes from an earlier version, and may
+ * have fewer of those that follow, or more, for these stand in a part of their
+ * own that tells its length.
  */
+#define STATS_FIRST 30
 #define FIELD(name, n)                                                     \
 	{                                                                  \
 		offsetof(struct feed_stats, name), FIELD_BYTES(name, n), n \
@@ -75,6 +78,8 @@ static const struct {
     FIELD(hold_recent_ms, 1),
 };
 #define STATS_FIELDS (sizeof(stats_field) / sizeof(stats_field[0]))
+_Static_assert(STATS_FIRST <= STATS_FIELDS,
+    "what other versions take for the first counters has to be there");
 _Static_assert(FEED_HEAD + sizeof(struct feed_counts) <= LIM_FEED_MSG,
     "a STATS of as many clusters as it may have must fit one feed message");
 _Static_assert(
@@ -108,9 +113,11 @@ static void get_counter(struct wire_in *r, char *to, size_t bytes)
 		memcpy(to, &u64, sizeof(u64));
 }
 
-static void put_stats(struct wire_out *w, const struct feed_stats *s)
+/* Those of stats_field from `i` on and below `end`. */
+static void put_stats(
+    struct wire_out *w, const struct feed_stats *s, size_t i, size_t end)
 {
-	for (size_t i = 0; i < STATS_FIELDS; i++) {
+	for (; i < end; i++) {
 		const char *from = (const char *)s + stats_field[i].at;
 		size_t bytes = stats_field[i].bytes;
 
@@ -120,9 +127,10 @@ static void put_stats(struct wire_out *w, const struct feed_stats *s)
 }
 
 /* What is missing stays 0. */
-static void get_stats(struct wire_in *r, struct feed_stats *s)
+static void get_stats(
+    struct wire_in *r, struct feed_stats *s, size_t i, size_t end)
 {
-	for (size_t i = 0; i < STATS_FIELDS && r->s.len > 0; i++) {
+	for (; i < end && r->s.len > 0; i++) {
 		char *to = (char *)s + stats_field[i].at;
 		size_t bytes = stats_field[i].bytes;
 
@@ -133,12 +141,39 @@ static void get_stats(struct wire_in *r, struct feed_stats *s)
 	}
 }
 
+static void put_later_stats(struct wire_out *w, const struct feed_stats *s)
+{
+	size_t bytes = 0;
+
+	for (size_t i = STATS_FIRST; i < STATS_FIELDS; i++)
+		bytes += stats_field[i].bytes * stats_field[i].n;
+	wire_put(w, bytes, 2);
+	put_stats(w, s, STATS_FIRST, STATS_FIELDS);
+}
+
+/* What is in there behind all that is known here is of a later version. */
+static void get_later_stats(struct wire_in *r, struct feed_stats *s)
+{
+	size_t bytes = wire_get(r, 2);
+	struct wire_in part;
+
+	if (!r->ok || bytes > r->s.len) {
+		r->ok = false;
+		return;
+	}
+	part = (struct wire_in){slice_of(r->s.p, bytes), true};
+	get_stats(&part, s, STATS_FIRST, STATS_FIELDS);
+	r->ok = part.ok;
+	r->s = slice_skip(r->s, bytes);
+}
+
 static void put_counts(struct wire_out *w, const struct feed_counts *c)
 {
 	assert(c->n <= FEED_SPLIT_MAX);
-	put_stats(w, &c->all);
+	put_stats(w, &c->all, 0, STATS_FIRST);
 	if (!c->is_split)
 		return;
+	put_later_stats(w, &c->all);
 	wire_put(w, c->n, 2);
 	for (unsigned i = 0; i < c->n; i++) {
 		wire_put_str(w, c->of[i].cluster);
@@ -149,13 +184,14 @@ static void put_counts(struct wire_out *w, const struct feed_counts *c)
 	}
 }
 
-/* What follows all that is known here is of a later version. */
+/* What follows the clusters is of a later version. */
 static void get_counts(struct wire_in *r, struct feed_counts *c)
 {
-	get_stats(r, &c->all);
+	get_stats(r, &c->all, 0, STATS_FIRST);
 	if (!r->ok || r->s.len == 0)
 		return;
 	c->is_split = true;
+	get_later_stats(r, &c->all);
 	c->n = (uint16_t)wire_get(r, 2);
 	if (c->n > FEED_SPLIT_MAX)
 		r->ok = false;

@@ -5,9 +5,11 @@
  * reads. Byte 0 is FEED_VERSION, byte 1 the kind, then the fields in order,
  * integers big-endian. Pure, no allocation, fuzzed; a message that is not whole
  * is no message. During an upgrade both ends are of different versions for a
- * while: STATS may be shorter or longer, whole counters at its end, or those
- * by cluster behind all of them, and only ever grows there; any other change of
- * the layout needs another FEED_VERSION.
+ * while: STATS may end after any of the counters that the first version of all
+ * had or that came at its end since. Behind hold_recent_ms, the last of these,
+ * stand the length of all later counters and they themselves, then those by
+ * cluster: a new counter grows that part, whatever else is new goes to the end.
+ * Any other change of the layout needs another FEED_VERSION.
  *
  * Freshness by echo: the agent sends PING with a nonce; the prober answers with
  * its dirty snapshots and behind them ECHO with the same nonce and, for each
@@ -86,6 +88,7 @@ struct feed_stats {
 	uint64_t observed_differs[OBSERVE_KINDS];
 	/* The longest wait of those that ended lately, in one go. */
 	uint64_t hold_recent_ms;
+	/* A later counter: it stands behind a length, see above. */
 };
 
 /* Of one cluster: the classic way did the same, or did not. */

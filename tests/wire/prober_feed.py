@@ -170,9 +170,10 @@ def observed(prober):
 
 
 def test_c_observed_by_cluster(two_clusters):
-    """Agents' counts add up, and one's end takes its own away."""
+    """Agents' counts add up; they stay when one goes, and if it comes again
+    they are in its own."""
     prober, _ = two_clusters
-    one, two = Agent(prober.feed), Agent(prober.feed)
+    one, two = (Agent(prober.feed, boot_id=n) for n in (1, 2))
     nothing = {"main": (0, 0), "other": (0, 0)}
     assert observed(prober) == nothing
     one.observed((3, 4, 5, 6, 7, 8), main=(1, 2, 3, 4, 5, 6))
@@ -183,14 +184,37 @@ def test_c_observed_by_cluster(two_clusters):
     wait_until(lambda: observed(prober) == {
         "main": (6, 15), "other": (4, 7)}, "both count")
     one.close()
+    wait_until(lambda: len(prober.topology()["agents"]) == 1, "one is gone")
+    assert observed(prober) == {"main": (6, 15), "other": (4, 7)}
+    one = Agent(prober.feed, boot_id=1)
+    wait_until(lambda: len(prober.topology()["agents"]) == 2, "it is back")
+    assert observed(prober) == {"main": (6, 15), "other": (4, 7)}
+    one.observed((9,) * 6, main=(2, 2, 3, 4, 5, 6))
     wait_until(lambda: observed(prober) == {
-        "main": (0, 0), "other": (3, 6)}, "one is gone")
+        "main": (7, 15), "other": (4, 7)}, "it counts on")
+    again = Agent(prober.feed, boot_id=1)
+    wait_until(lambda: len(prober.topology()["agents"]) == 3, "a second time")
+    one.close()
+    wait_until(lambda: len(prober.topology()["agents"]) == 2, "once")
+    assert observed(prober) == {"main": (7, 15), "other": (4, 7)}
+    again.close()
+
+
+def test_c_observed_by_an_agent_of_a_later_version(two_clusters):
+    """Counters that are not known here stand before what is: no bad-message."""
+    prober, _ = two_clusters
+    agent = Agent(prober.feed)
+    agent.observed((1,) * 6, later=b"\xff" * 24, main=(1,) * 6, other=(2,) * 6)
+    wait_until(lambda: observed(prober) == {
+        "main": (3, 3), "other": (6, 6)}, "it counts")
+    agent.ping(9)
+    assert agent.until(Agent.ECHO)[0] == 9
 
 
 def test_c_observed_by_an_agent_of_an_earlier_version(two_clusters):
     """It cannot say of which cluster: nobody knows."""
     prober, _ = two_clusters
-    new, old = Agent(prober.feed), Agent(prober.feed)
+    new, old = (Agent(prober.feed, boot_id=n) for n in (1, 2))
     new.observed((1,) * 6, main=(1,) * 6)
     old.observed((1,) * 6)
     wait_until(lambda: observed(prober) == {
@@ -202,10 +226,13 @@ def test_c_observed_by_an_agent_of_an_earlier_version(two_clusters):
 
 def test_c_observed_of_one_cluster_by_both_versions(prober):
     """Where there is one it is of that."""
-    new, old = Agent(prober.feed), Agent(prober.feed)
+    new, old = (Agent(prober.feed, boot_id=n) for n in (1, 2))
     new.observed((1,) * 6, main=(1,) * 6)
     old.observed((1, 1, 1, 2, 2, 2))
     wait_until(lambda: observed(prober) == {"main": (6, 9)}, "both count")
+    old.close()
+    wait_until(lambda: len(prober.topology()["agents"]) == 1, "one is gone")
+    assert observed(prober) == {"main": (6, 9)}
 
 
 def test_c_asked_for_its_age_a_verdict_changes(two_clusters):

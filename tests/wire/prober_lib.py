@@ -305,13 +305,14 @@ class Agent:
     HELLO, SNAPSHOT, SEEN, PING, ECHO, WANT, STATS = range(1, 8)
     STALE = 0xFFFFFFFF
 
-    def __init__(self, path, greet=True):
+    def __init__(self, path, greet=True, boot_id=77):
         self.s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.s.settimeout(5 * SLOW)
         self.s.connect(str(path))
         self.boot_id = 0
         if greet:
-            self.send(self.HELLO, struct.pack(">Q", 77) + self.text("wire"))
+            self.send(self.HELLO,
+                      struct.pack(">Q", boot_id) + self.text("wire"))
 
     @staticmethod
     def text(s):
@@ -331,11 +332,13 @@ class Agent:
         numbers = list(counters) + [0] * (42 - len(counters))
         self.send(self.STATS, struct.pack(">42Q4I", *numbers, 0, 0, 0, 0))
 
-    def observed(self, all_of_them, **by_cluster):
+    def observed(self, all_of_them, later=b"", **by_cluster):
         """STATS with six numbers of what was observed, and six of each
-        cluster; without any as agents of an earlier version say it."""
+        cluster; without any as agents of an earlier version say it.
+        `later` are counters that only a later version knows."""
         body = struct.pack(">42Q4I4Q6QQ", *[0] * 50, *all_of_them, 0)
         if by_cluster:
+            body += struct.pack(">H", len(later)) + later
             body += struct.pack(">H", len(by_cluster))
         for name, numbers in by_cluster.items():
             body += self.text(name) + struct.pack(">6Q", *numbers)

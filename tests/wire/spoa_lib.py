@@ -259,7 +259,9 @@ class Prober:
             last = "answers_lost loop_longest_us loop_turns loop_slow".split()
             stats.update(zip(last, struct.unpack_from(">4Q", body, 352)))
             stats["observed"] = struct.unpack_from(">6Q", body, 384)
-            stats["split"] = by_cluster(body[440:])
+            # Behind the length of the counters that came later.
+            later = struct.unpack_from(">H", body, 440)[0]
+            stats["split"] = by_cluster(body[442 + later:])
             self.stats = stats
 
     def tell(self, members, write=-1, why=None, cluster="main", planned=0,

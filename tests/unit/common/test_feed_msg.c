@@ -245,8 +245,9 @@ static void stats_of_other_versions(void **state)
 	guard_free(&g);
 }
 
+/* No counter is later than the last: a length of 0 stands behind it. */
 #define SPLIT_NAMES "\4main\5other"
-#define SPLIT_LEN (2 + sizeof(SPLIT_NAMES) - 1 + (size_t)2 * 6 * 8)
+#define SPLIT_LEN (2 + 2 + sizeof(SPLIT_NAMES) - 1 + (size_t)2 * 6 * 8)
 
 /* A message of two clusters' counts: 58 to 63, and 64 to 69. */
 static struct feed_msg split(void)
@@ -269,8 +270,8 @@ static void stats_by_cluster(void **state)
 	(void)state;
 	assert_int_equal(
 	    feed_encode(&m, buf, sizeof(buf)), end_of(STATS_LAST) + SPLIT_LEN);
-	assert_memory_equal(p, "\0\2\4main\0\0\0\0\0\0\0\x3a", 15);
-	assert_memory_equal(p + 7 + 48, "\5other\0\0\0\0\0\0\0\x40", 14);
+	assert_memory_equal(p, "\0\0\0\2\4main\0\0\0\0\0\0\0\x3a", 17);
+	assert_memory_equal(p + 9 + 48, "\5other\0\0\0\0\0\0\0\x40", 14);
 	assert_int_equal(
 	    feed_decode(slice_of(buf, end_of(STATS_LAST) + SPLIT_LEN), &out),
 	    FEED_OK);
@@ -295,9 +296,13 @@ static void stats_by_cluster_of_other_versions(void **state)
 		assert_memory_equal(&m, &out, sizeof(out));
 	}
 	/* More than a message may have: no count of ours. */
-	buf[end_of(STATS_LAST) + 1] = FEED_SPLIT_MAX + 1;
+	buf[end_of(STATS_LAST) + 3] = FEED_SPLIT_MAX + 1;
 	assert_int_equal(
 	    feed_decode(guard_put(&g, buf, sizeof(buf)), &out), FEED_BAD);
+	/* Later counters that would go on behind the message's end. */
+	len = feed_encode(&m, buf, sizeof(buf));
+	buf[end_of(STATS_LAST)] = 0xff;
+	assert_int_equal(feed_decode(guard_put(&g, buf, len), &out), FEED_BAD);
 	guard_free(&g);
 }
 
