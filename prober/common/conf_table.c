@@ -168,7 +168,8 @@ static const struct conf_key keys[] = {
     {"cluster", "max_age_rest", CONF_DURATION, false, false,
 	CLUSTER(max_age_rest), 2 * SEC, MINUTE, NULL, "3s",
 	"Likewise for Patroni's REST API. From 3s on a member that answers "
-	"by SQL is asked by REST every other second, below it each second."},
+	"by SQL is asked by REST every other second while nothing changes, "
+	"below it each second."},
     {"cluster", "max_age_sql", CONF_DURATION, false, false,
 	CLUSTER(max_age_sql), 2 * SEC, MINUTE, NULL, "2s",
 	"Likewise for PostgreSQL's answers."},

@@ -186,9 +186,13 @@ char *render_spoe(const struct render *r)
 	    "#\n"
 	    "# Two engines with the same question: `route` is always answered "
 	    "at once, so\n"
-	    "# that a hung agent costs a connection 100 ms; `hold` is asked "
-	    "only by those\n"
-	    "# whom `route` told to wait, and waits for a leader.\n",
+	    "# that a hung agent costs a connection 100 ms; `hold` waits for a "
+	    "leader. It is\n"
+	    "# asked only by those whom `route` told to wait and, while the "
+	    "prober's check\n"
+	    "# holds, by those whom it told nothing before the first checks of "
+	    "a new HAProxy:\n"
+	    "# there a hung agent costs its `timeout processing` at most.\n",
 	    f);
 	put_route(f);
 	put_hold(f, render_longest_hold(r->conf));
