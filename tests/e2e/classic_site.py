@@ -126,8 +126,10 @@ class Site:
     def run(self, command, rc=0):
         """What a command line says that ends so; its two outputs."""
         done = self.lab.exec(self.host, [
+            # The root as well: a mount namespace's own is not the host's
+            # where the tests run below another root.
             "sh", "-c", 'exec nsenter --target "$(cat /run/site/pid)" '
-            '--mount -- env PATH="/run/site/bin:$PATH" LC_ALL=C.UTF-8 '
+            '--mount --root --wdns=/ -- env PATH="/run/site/bin:$PATH" LC_ALL=C.UTF-8 '
             'sh -ec "$1"', "sh", command], check=False)
         assert done.returncode == rc, (command, done)
         return done.stdout + done.stderr
