@@ -28,7 +28,7 @@
 #define IO_PRIORITY 1    /* data that arrived is read before a deadline */
 #define BEGIN_PER_TURN 2 /* connections begun in one turn of the loop */
 #define BEGIN_MS 50 /* one at least, however much those begun have to say */
-#define POLLS_PER_TURN 1 /* one may cost 3 ms (SCRAM), and a key may wait */
+#define POLLS_PER_TURN 2 /* one may cost 3 ms (SCRAM) */
 
 enum pg_state {
 	PG_AWAY = 0,   /* no connection */
