@@ -6,11 +6,10 @@
 #include <assert.h>
 
 #define EARLY_HOLD_MS 2000
-#define CALM_AGE_MS 3000 /* from which on a member may be calm */
 
 static struct dur age_of_claim(struct dur max_age_rest)
 {
-	if (max_age_rest.us < dur_ms(CALM_AGE_MS).us)
+	if (max_age_rest.us < dur_ms(POLICY_CALM_AGE_MS).us)
 		return max_age_rest;
 	return dur_us(max_age_rest.us - dur_ms(1000).us);
 }

@@ -9,6 +9,10 @@
 #include "conf.h"
 #include "mono.h"
 
+/* The max_age_rest from which on a member may be calm (tick.h): asked every
+   other second, and once more if that was lost. */
+#define POLICY_CALM_AGE_MS 3000
+
 /* Durations are positive, but where it is said; defaults are conf.h's. */
 struct policy {
 	struct dur max_age_dcs, max_age_rest, max_age_sql;

@@ -76,7 +76,7 @@ static bool is_calm(const struct cluster_ev *ev, const struct ev_member *m,
 		m->rest_slot.ok_at, dur_ms(CALM_MS + ANSWER_MS), now) &&
 	    m->rest.role ==
 	    (m->sql.in_recovery ? EV_ROLE_REPLICA : EV_ROLE_PRIMARY) &&
-	    pol->max_age_rest.us >= dur_ms(CALM_MS + STEADY_MS).us;
+	    pol->max_age_rest.us >= dur_ms(POLICY_CALM_AGE_MS).us;
 }
 
 void tick_needs(const struct cluster_ev *ev, int member,

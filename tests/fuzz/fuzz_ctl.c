@@ -20,17 +20,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct slice next_line(struct slice *s)
-{
-	const unsigned char *at =
-	    s->len == 0 ? NULL : memchr(s->p, '\n', s->len);
-	size_t n = at == NULL ? s->len : (size_t)(at - s->p);
-	struct slice line = slice_of(s->p, n);
-
-	*s = slice_skip(*s, at == NULL ? n : n + 1);
-	return line;
-}
-
 static void texts(struct slice in)
 {
 	size_t size = TEXT_CLEAN_MAX(in.len);
@@ -58,7 +47,7 @@ static void sessions(struct slice in)
 	while (in.len > 0) {
 		struct sess s;
 
-		if (!sess_line(&r, next_line(&in), &s))
+		if (!sess_line(&r, slice_cut(&in, '\n'), &s))
 			continue;
 		assert(strnlen(s.server, LIM_NAME) < LIM_NAME);
 		assert((s.out.addr[0] == '\0') == (s.out.port == 0));
@@ -87,7 +76,7 @@ static void files(struct slice in)
 		abort();
 	hapcfg_init(h);
 	while (in.len > 0)
-		hapcfg_line(h, next_line(&in));
+		hapcfg_line(h, slice_cut(&in, '\n'));
 	hapcfg_end(h);
 	assert(h->bind_n <= HAPCFG_BINDS && h->inspect_delay >= -1);
 	free(h);
@@ -129,9 +118,9 @@ static void names(struct slice in)
 	if (f->is_etcd) {
 		init_endpoint(f, f->from);
 		while (in.len > 0) {
-			struct slice key = next_line(&in);
+			struct slice key = slice_cut(&in, '\n');
 
-			init_key(f, key, next_line(&in));
+			init_key(f, key, slice_cut(&in, '\n'));
 		}
 	} else {
 		doc = json_parse(in);

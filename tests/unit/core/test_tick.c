@@ -50,6 +50,23 @@ static void note_gap(struct gaps *g, int64_t ms)
 	g->most = gap > g->most ? gap : g->most;
 }
 
+/* Of one whom both were asked at their `last`, until then. */
+static void note_gaps(const struct tick_in *in, struct gaps *sql,
+    struct gaps *rest, int64_t until)
+{
+	struct tick_slot s = {
+	    .last_sql = at(sql->last), .last_rest = at(rest->last)};
+
+	for (int64_t ms = sql->last + 1; ms <= until; ms++) {
+		struct tick_out out = decide(&s, in, ms);
+
+		if (out.sql)
+			note_gap(sql, ms);
+		if (out.rest)
+			note_gap(rest, ms);
+	}
+}
+
 /* One more after a burst: else one lost probe would be two seconds' silence. */
 static void no_question_waits_longer_than_a_second(void **state)
 {
@@ -57,18 +74,9 @@ static void no_question_waits_longer_than_a_second(void **state)
 
 	(void)state;
 	for (int64_t last = -1000; last < 0; last++) {
-		struct tick_slot s = {
-		    .last_sql = at(last), .last_rest = at(last)};
 		struct gaps sql = {.last = last}, rest = {.last = last};
 
-		for (int64_t ms = last + 1; ms <= 3000; ms++) {
-			struct tick_out out = decide(&s, &in, ms);
-
-			if (out.sql)
-				note_gap(&sql, ms);
-			if (out.rest)
-				note_gap(&rest, ms);
-		}
+		note_gaps(&in, &sql, &rest, 3000);
 		assert_true(sql.least >= 20 && sql.most <= 1000);
 		assert_true(rest.least >= 500 && rest.most <= 1000);
 		/* Back in its phase. */
@@ -82,18 +90,9 @@ static void calm_is_every_other_second_by_rest(void **state)
 
 	(void)state;
 	for (int64_t last = -2000; last < 0; last++) {
-		struct tick_slot s = {
-		    .last_sql = at(last), .last_rest = at(last)};
 		struct gaps sql = {.last = last}, rest = {.last = last};
 
-		for (int64_t ms = last + 1; ms <= 6000; ms++) {
-			struct tick_out out = decide(&s, &in, ms);
-
-			if (out.sql)
-				note_gap(&sql, ms);
-			if (out.rest)
-				note_gap(&rest, ms);
-		}
+		note_gaps(&in, &sql, &rest, 6000);
 		assert_true(sql.least >= 20 && sql.most <= 1000);
 		assert_true(rest.least >= 500 && rest.most <= 2000);
 		assert_int_equal(rest.last, 4500);
